@@ -1,0 +1,21 @@
+/* Carries calls from any thread to the one thread that drains it, in order.
+ * A pthread lock and an eventfd, which ThreadSanitizer understands. */
+#pragma once
+
+#include <stdbool.h>
+
+typedef struct Mailbox Mailbox;
+typedef void (*MailboxFn)(void *owner, void *message);
+
+Mailbox *mailbox_new(void);
+/* Messages not drained are dropped: drain first what owns memory. */
+void mailbox_free(Mailbox *mailbox);
+
+/* Thread: any. `run(owner, message)` is called by mailbox_drain(); `message` is then run's. */
+void mailbox_post(Mailbox *mailbox, MailboxFn run, void *owner, void *message);
+
+/* Readable while something waits. */
+int mailbox_fd(const Mailbox *mailbox);
+
+/* Thread: the reader's. Runs what had been posted when the call began. */
+void mailbox_drain(Mailbox *mailbox);

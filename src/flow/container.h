@@ -1,0 +1,28 @@
+/* The containers that a recording can be written to, with what each of them takes.
+ * Thread: any; values only. */
+#pragma once
+
+#include "flow/codec.h"
+
+typedef enum {
+    CONTAINER_AUTO,
+    CONTAINER_MP4,
+    CONTAINER_WEBM,
+    CONTAINER_MKV,
+    CONTAINER_OGG,
+    CONTAINER_COUNT,
+} Container;
+
+const char *container_name(Container container);      /* "auto", "mp4", ... */
+const char *container_extension(Container container); /* "mp4", ...; AUTO has none */
+bool container_from_name(const char *name, Container *ret_container);
+
+/* Without re-encoding. MP4: H.264, H.265, VP9, AV1, Opus. WebM: VP8, VP9, AV1, Opus. MKV: all.
+ * Ogg: Opus, and no picture. */
+bool container_takes(Container container, Codec codec);
+
+/* The first of mp4, webm, mkv that takes them all; ogg where there is only Opus. */
+Container container_for(const Codec *codecs, unsigned count);
+
+/* "mkv, webm": the containers that take all of these codecs, for an error sentence. */
+void container_alternatives(const Codec *codecs, unsigned count, char *ret_text, unsigned size);

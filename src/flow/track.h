@@ -1,0 +1,43 @@
+/* What a room says about a published track, and the counters that its stages keep.
+ * Thread: TrackCounters: written by one thread each (named), read by any. */
+#pragma once
+
+#include "flow/codec.h"
+#include "flow/ledger.h"
+
+typedef enum {
+    SOURCE_UNKNOWN,
+    SOURCE_CAMERA,
+    SOURCE_MICROPHONE,
+    SOURCE_SCREEN_SHARE,
+    SOURCE_SCREEN_SHARE_AUDIO,
+} TrackSource;
+
+const char *track_source_name(TrackSource source); /* "screen_share", ... */
+
+typedef struct {
+    Ledger ledger;
+
+    /* net */
+    _Atomic uint64_t packets;
+    _Atomic uint64_t bytes; /* RTP payload */
+    _Atomic uint64_t lost;  /* given up */
+    _Atomic uint64_t recovered; /* came by retransmission */
+    _Atomic uint64_t nacks;     /* packets asked for again */
+    _Atomic uint64_t plis;
+    _Atomic uint64_t keyframes;
+    _Atomic uint64_t sender_reports;
+    _Atomic int64_t first_packet_ns; /* monotonic; 0 = none yet */
+    _Atomic int64_t last_packet_ns;
+    _Atomic int64_t first_frame_ns;
+    _Atomic int64_t drift_ppb; /* publisher's clock against ours */
+    _Atomic uint32_t ssrc;
+    _Atomic int codec; /* Codec of the last packet whose payload type is known */
+
+    /* sink */
+    _Atomic uint64_t frames_written;
+    _Atomic uint64_t bytes_written;
+    _Atomic uint64_t silence_ns; /* audio made up for what did not come */
+    _Atomic int64_t last_write_ns; /* monotonic; 0 = none yet */
+    _Atomic uint32_t width, height;
+} TrackCounters;

@@ -1,0 +1,58 @@
+/* Receives one RTP source: undoes retransmission, puts packets in order, asks for missing ones
+ * (RFC 4585, RFC 4588) and keeps the statistics of RFC 3550 section 6.4 and appendix A.
+ * Thread: net. Allocates only in receiver_new(); packets after a hole are copied into slots. */
+#pragma once
+
+#include "flow/packet.h"
+#include "flow/track.h"
+#include "rtp/rtcp.h"
+
+typedef struct Receiver Receiver;
+
+#define RECEIVER_MAX_PAYLOAD_TYPES 16
+
+typedef struct {
+    uint8_t payload_type;
+    Codec codec;
+    uint8_t rtx_payload_type; /* 0 = none */
+} ReceiverPayload;
+
+typedef struct {
+    uint32_t ssrc;
+    uint32_t rtx_ssrc; /* 0 = none */
+    TrackKind kind;
+    ReceiverPayload payloads[RECEIVER_MAX_PAYLOAD_TYPES];
+    unsigned payload_count;
+    unsigned window_packets; /* reorder slots; 0 = default for the kind */
+    int64_t patience_ns;     /* a hole older than this is given up; 0 = default */
+    TrackCounters *counters; /* STAGE_RECEIVE and the packet counters are kept here */
+} ReceiverConfig;
+
+typedef struct {
+    void *owner;
+    /* Next packet in order, of a codec that was negotiated. `lost_before` packets in front of it
+     * were given up. Valid during the call. */
+    void (*packet)(void *owner, const RtpPacket *packet, Codec codec, unsigned lost_before);
+} ReceiverOut;
+
+Receiver *receiver_new(const ReceiverConfig *config, ReceiverOut out);
+void receiver_free(Receiver *receiver);
+
+/* Any packet of its SSRC or RTX SSRC. The packet stays the caller's. */
+void receiver_push(Receiver *receiver, const RtpPacket *packet);
+void receiver_sender_report(Receiver *receiver, const RtcpSenderReport *report, int64_t now_ns);
+
+/* Gives up on holes older than the patience, notes the NACKs that are due; returns when to call
+ * again (CLOCK_NEVER when nothing waits). */
+int64_t receiver_advance(Receiver *receiver, int64_t now_ns);
+
+/* Sequences to ask for now, at most `max`; each is marked as asked. */
+unsigned receiver_take_nacks(Receiver *receiver, int64_t now_ns, uint16_t *sequences, unsigned max);
+
+bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *ret_block);
+
+/* Round-trip time estimate used for the NACK spacing; the peer's or a default. */
+void receiver_set_rtt(Receiver *receiver, int64_t rtt_ns);
+
+/* Hands out everything held, holes counted as lost; for the end of the track. */
+void receiver_flush(Receiver *receiver, int64_t now_ns);

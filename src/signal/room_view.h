@@ -1,0 +1,49 @@
+/* What the server has told about a room, as a table of publishers and their publications. Each
+ * update is compared with the table and the differences are reported once.
+ * Thread: main. */
+#pragma once
+
+#include "flow/track.h"
+
+#include <glib.h>
+
+typedef struct {
+    char *sid; /* TR_... */
+    char *name, *mime_type;
+    TrackKind kind;
+    Codec codec;
+    TrackSource source;
+    bool muted;
+    bool encrypted;
+    bool simulcast;
+    uint32_t width, height;
+} Publication;
+
+typedef struct {
+    char *sid; /* PA_... */
+    char *identity, *name;
+    uint32_t version;
+    bool active;      /* state JOINED or ACTIVE */
+    GPtrArray *publications; /* of Publication* */
+} Participant;
+
+typedef struct RoomView RoomView;
+
+typedef struct {
+    void *owner;
+    void (*participant_joined)(void *owner, const Participant *participant);
+    void (*participant_left)(void *owner, const Participant *participant);
+    void (*track_published)(void *owner, const Participant *participant, const Publication *track);
+    void (*track_changed)(void *owner, const Participant *participant, const Publication *track);
+    void (*track_unpublished)(void *owner, const Participant *participant,
+                              const Publication *track);
+} RoomViewOut;
+
+RoomView *room_view_new(RoomViewOut out);
+void room_view_free(RoomView *view);
+
+const Participant *room_view_find(const RoomView *view, const char *identity);
+const Publication *room_view_find_track(const RoomView *view, const char *track_sid,
+                                        const Participant **ret_participant);
+void room_view_foreach(const RoomView *view, void (*visit)(void *owner, const Participant *), void *owner);
+/* Limits: 10,000 participants of 1,000 tracks; what is over is counted and not kept. */

@@ -1,0 +1,24 @@
+/* Finds recordings by mint_id in the sidecars of the output folder, and closes what a crash left.
+ * Thread: main. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+typedef struct Catalog Catalog;
+
+Catalog *catalog_new(const char *directory);
+void catalog_free(Catalog *catalog);
+
+/* Reads every sidecar below the folder (depth and count are bounded). Those that say "recording"
+ * and are not locked are rewritten with outcome partial or failed, code interrupted, the parts that
+ * exist and their measured length; returns how many. Nothing else is touched. `measure` tells a
+ * media file's length (injected: the store does not read media); false when it does not play. */
+typedef bool (*CatalogMeasureFn)(const char *path, int64_t *ret_duration_ns);
+unsigned catalog_recover(Catalog *catalog, CatalogMeasureFn measure);
+
+/* The newest recording of that mint_id: the sidecar's "recording" object; NULL if there is none.
+ * The node is the caller's. */
+JsonNode *catalog_find(Catalog *catalog, const char *mint_id);
+
+/* To be called when a sidecar was closed, so that find needs no new scan. */
+void catalog_add(Catalog *catalog, const char *sidecar_path);

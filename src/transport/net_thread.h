@@ -1,0 +1,26 @@
+/* A thread with its own GMainContext that owns all packet state of the recordings pinned to it.
+ * Thread: created and freed by main; everything posted runs on it. */
+#pragma once
+
+#include "base/mailbox.h"
+
+#include <glib.h>
+
+typedef struct NetThread NetThread;
+
+NetThread *net_thread_new(const char *name);
+
+/* Ends the loop after what was posted has run, and joins. */
+void net_thread_free(NetThread *thread);
+
+GMainContext *net_thread_context(NetThread *thread);
+
+/* Any thread. */
+void net_thread_post(NetThread *thread, MailboxFn run, void *owner, void *message);
+
+typedef struct {
+    _Atomic uint64_t wakeups;
+    _Atomic uint64_t datagrams;
+} NetThreadCounters;
+
+NetThreadCounters *net_thread_counters(NetThread *thread);
