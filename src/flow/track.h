@@ -31,6 +31,8 @@ typedef struct {
     _Atomic int64_t last_packet_ns;
     _Atomic int64_t first_frame_ns;
     _Atomic int64_t drift_ppb; /* publisher's clock against ours */
+    _Atomic int64_t clock_offset_ns;
+    _Atomic uint32_t clock_steps;
     _Atomic uint32_t ssrc;
     _Atomic int codec; /* Codec of the last packet whose payload type is known */
 

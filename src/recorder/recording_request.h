@@ -1,0 +1,31 @@
+/* What one recording was asked to do.
+ * Thread: main; a value with owned strings. */
+#pragma once
+
+#include "flow/container.h"
+
+#include <glib.h>
+
+typedef struct {
+    char *mint_id;       /* NULL: the service makes one up */
+    char *room;          /* NULL: the mint_id, or the room of the token */
+    char *url;
+    char *token;         /* ready-made; NULL: signed with key and secret */
+    char *api_key, *api_secret;
+    char *ca_file;
+    char **participants; /* identities, NULL = everybody */
+    Container container;
+    bool audio_only;
+    uint32_t max_width, max_height; /* the preset's ceiling; 0 = source */
+    char *directory;     /* trusted */
+    char *output_template; /* a stranger's; NULL = the configured one */
+    int64_t duration_ns; /* 0 = no limit */
+    int64_t publisher_wait_ns; /* -1 = configured */
+    int64_t idle_ns;           /* -1 = configured */
+    bool keep_failed_sidecar;  /* leave a sidecar also when no media came: the service's memory */
+} RecordingRequest;
+
+RecordingRequest *recording_request_new(void);
+RecordingRequest *recording_request_copy(const RecordingRequest *request);
+void recording_request_free(RecordingRequest *request);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RecordingRequest, recording_request_free)

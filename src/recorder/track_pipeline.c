@@ -1,0 +1,271 @@
+#include "recorder/track_pipeline.h"
+
+#include <glib.h>
+
+#include "base/clock.h"
+#include "depay/depayloader.h"
+
+#define PLI_SPACING_NS (500 * NS_PER_MS)
+#define PLI_BACK_OFF_MAX_NS (16 * NS_PER_SECOND)
+/* The server begins every track with a key frame: only when it does not come is one asked for. */
+#define FIRST_KEYFRAME_PATIENCE_NS (300 * NS_PER_MS)
+#define NACKS_AT_ONCE 256
+
+struct TrackPipeline {
+    TrackPipelineConfig config;
+    TrackPipelineOut out;
+    Receiver *receiver; /* NULL while nothing is subscribed */
+    Depayloader *depayloader;
+    uint32_t ssrc;
+    bool seen_packet; /* since the last bind */
+    bool registered;  /* with the clock, since the last bind */
+    bool head_known;
+    bool nacks_open;
+
+    bool keyframe_wanted;
+    int64_t pli_due_ns, last_pli_ns, pli_back_off_ns;
+    int64_t last_keyframe_ns;
+};
+
+static void want_keyframe(TrackPipeline *pipeline, int64_t due_ns)
+{
+    if (pipeline->config.kind != TRACK_VIDEO)
+        return;
+    if (!pipeline->keyframe_wanted)
+        pipeline->pli_back_off_ns = pipeline->config.keyframe_timeout_ns;
+    else if (due_ns >= pipeline->pli_due_ns)
+        return;
+    pipeline->keyframe_wanted = true;
+    pipeline->pli_due_ns = MAX(due_ns, pipeline->last_pli_ns + PLI_SPACING_NS);
+}
+
+static void on_need_keyframe(void *owner)
+{
+    TrackPipeline *pipeline = owner;
+    const int64_t now_ns = atomic_load(&pipeline->config.counters->last_packet_ns);
+    const bool is_first = atomic_load(&pipeline->config.counters->keyframes) == 0;
+    want_keyframe(pipeline, is_first ? now_ns + FIRST_KEYFRAME_PATIENCE_NS : now_ns);
+}
+
+static void note_keyframe(TrackPipeline *pipeline, const Frame *frame)
+{
+    ledger_add(&pipeline->config.counters->keyframes, 1);
+    pipeline->keyframe_wanted = false;
+    pipeline->last_keyframe_ns = frame->arrival_ns;
+}
+
+static bool place_on_timeline(TrackPipeline *pipeline, Frame *frame)
+{
+    const TrackPipelineConfig *config = &pipeline->config;
+    if (!pipeline->registered) {
+        pipeline->registered = media_clock_register_track(
+            config->clock, config->track_id, config->publisher_id, config->kind,
+            codec_clock_rate(frame->codec), frame->rtp_timestamp, frame->arrival_ns);
+    }
+    return pipeline->registered &&
+           media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
+                                  frame->arrival_ns, &frame->pts_ns);
+}
+
+static void enqueue(TrackPipeline *pipeline, Frame *frame)
+{
+    LedgerRow *row = &pipeline->config.counters->ledger.rows[STAGE_QUEUE];
+    ledger_add(&row->in, 1);
+    const QueuePut put = bounded_queue_put(pipeline->config.queue, frame);
+    if (put.dropped > 0)
+        ledger_add(&row->dropped[DROP_QUEUE_FULL], put.dropped);
+    if (put.needs_keyframe) {
+        depayloader_break_references(pipeline->depayloader);
+        want_keyframe(pipeline, 0);
+    }
+}
+
+static void on_frame(void *owner, Frame *frame)
+{
+    TrackPipeline *pipeline = owner;
+    TrackCounters *counters = pipeline->config.counters;
+    LedgerRow *row = &counters->ledger.rows[STAGE_CLOCK];
+    ledger_add(&row->in, 1);
+    if (frame->is_key && pipeline->config.kind == TRACK_VIDEO)
+        note_keyframe(pipeline, frame);
+    if (!place_on_timeline(pipeline, frame)) {
+        ledger_add(&row->dropped[DROP_NO_TIME], 1);
+        frame_unref(frame);
+        return;
+    }
+    ledger_add(&row->out, 1);
+    if (atomic_load(&counters->first_frame_ns) == 0)
+        atomic_store(&counters->first_frame_ns, frame->arrival_ns);
+    enqueue(pipeline, frame);
+}
+
+static void on_packet(void *owner, const RtpPacket *packet, Codec codec, unsigned lost_before)
+{
+    TrackPipeline *pipeline = owner;
+    if (!pipeline->seen_packet) {
+        pipeline->seen_packet = true;
+        pipeline->out.on_track(pipeline->out.owner, pipeline->config.track_id);
+    }
+    depayloader_push(pipeline->depayloader, packet, codec, lost_before);
+}
+
+TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipelineOut out)
+{
+    TrackPipeline *pipeline = g_new0(TrackPipeline, 1);
+    pipeline->config = *config;
+    pipeline->config.pool = pool_ref(config->pool);
+    pipeline->out = out;
+    pipeline->depayloader = depayloader_new(
+        config->kind, config->pool, &config->counters->ledger.rows[STAGE_DEPAY],
+        (DepayloaderOut){.owner = pipeline, .frame = on_frame, .need_keyframe = on_need_keyframe});
+    return pipeline;
+}
+
+void track_pipeline_free(TrackPipeline *pipeline)
+{
+    if (!pipeline)
+        return;
+    receiver_free(pipeline->receiver);
+    depayloader_free(pipeline->depayloader);
+    pool_unref(pipeline->config.pool);
+    g_free(pipeline);
+}
+
+void track_pipeline_bind(TrackPipeline *pipeline, uint32_t ssrc, uint32_t rtx_ssrc,
+                         const ReceiverPayload *payloads, unsigned count)
+{
+    ReceiverConfig config = {
+        .ssrc = ssrc,
+        .rtx_ssrc = rtx_ssrc,
+        .kind = pipeline->config.kind,
+        .payload_count = MIN(count, RECEIVER_MAX_PAYLOAD_TYPES),
+        .counters = pipeline->config.counters,
+    };
+    for (unsigned i = 0; i < config.payload_count; i++)
+        config.payloads[i] = payloads[i];
+    receiver_free(pipeline->receiver);
+    pipeline->receiver = receiver_new(
+        &config, (ReceiverOut){.owner = pipeline, .packet = on_packet});
+    pipeline->ssrc = ssrc;
+    pipeline->seen_packet = false;
+    pipeline->registered = false;
+    if (pipeline->config.kind == TRACK_VIDEO && atomic_load(&pipeline->config.counters->keyframes))
+        depayloader_break_references(pipeline->depayloader);
+}
+
+void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns)
+{
+    if (!pipeline->receiver)
+        return;
+    receiver_flush(pipeline->receiver, now_ns);
+    depayloader_flush(pipeline->depayloader);
+    receiver_free(pipeline->receiver);
+    pipeline->receiver = NULL;
+    pipeline->keyframe_wanted = false;
+    pipeline->nacks_open = false;
+}
+
+static int64_t pli_deadline(const TrackPipeline *pipeline)
+{
+    return pipeline->keyframe_wanted ? pipeline->pli_due_ns : CLOCK_NEVER;
+}
+
+int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet)
+{
+    if (!pipeline->receiver)
+        return CLOCK_NEVER;
+    receiver_push(pipeline->receiver, packet);
+    const int64_t deadline_ns = receiver_advance(pipeline->receiver, packet->arrival_ns);
+    return MIN(deadline_ns, pli_deadline(pipeline));
+}
+
+void track_pipeline_sender_report(TrackPipeline *pipeline, const RtcpSenderReport *report,
+                                  int64_t now_ns)
+{
+    if (!pipeline->receiver)
+        return;
+    receiver_sender_report(pipeline->receiver, report, now_ns);
+    if (pipeline->registered)
+        media_clock_sender_report(pipeline->config.clock, pipeline->config.track_id, report->ntp,
+                                  report->rtp_timestamp, now_ns);
+}
+
+static void write_nacks(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc,
+                        ByteWriter *rtcp)
+{
+    uint16_t sequences[NACKS_AT_ONCE];
+    const unsigned count =
+        receiver_take_nacks(pipeline->receiver, now_ns, sequences, NACKS_AT_ONCE);
+    if (count > 0)
+        rtcp_write_nack(rtcp, own_ssrc, pipeline->ssrc, sequences, count);
+}
+
+/* Browsers send key frames on request only; players need them to seek (design 7). */
+static void keep_seekable(TrackPipeline *pipeline, int64_t now_ns)
+{
+    const int64_t interval_ns = pipeline->config.seek_interval_ns;
+    if (interval_ns <= 0 || pipeline->last_keyframe_ns == 0 || pipeline->nacks_open)
+        return;
+    const int64_t last_packet_ns = atomic_load(&pipeline->config.counters->last_packet_ns);
+    const bool flows = now_ns - last_packet_ns < NS_PER_SECOND;
+    if (flows && now_ns - pipeline->last_keyframe_ns >= interval_ns)
+        want_keyframe(pipeline, now_ns);
+}
+
+static void write_pli(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc, ByteWriter *rtcp)
+{
+    if (!pipeline->keyframe_wanted || now_ns < pipeline->pli_due_ns)
+        return;
+    rtcp_write_pli(rtcp, own_ssrc, pipeline->ssrc);
+    ledger_add(&pipeline->config.counters->plis, 1);
+    pipeline->last_pli_ns = now_ns;
+    pipeline->pli_due_ns = now_ns + pipeline->pli_back_off_ns;
+    pipeline->pli_back_off_ns = MIN(pipeline->pli_back_off_ns * 2, PLI_BACK_OFF_MAX_NS);
+}
+
+int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc,
+                                ByteWriter *rtcp)
+{
+    if (!pipeline->receiver)
+        return CLOCK_NEVER;
+    const int64_t deadline_ns = receiver_advance(pipeline->receiver, now_ns);
+    pipeline->nacks_open = deadline_ns != CLOCK_NEVER;
+    write_nacks(pipeline, now_ns, own_ssrc, rtcp);
+    if (pipeline->config.kind == TRACK_VIDEO) {
+        keep_seekable(pipeline, now_ns);
+        write_pli(pipeline, now_ns, own_ssrc, rtcp);
+    }
+    return MIN(receiver_advance(pipeline->receiver, now_ns), pli_deadline(pipeline));
+}
+
+bool track_pipeline_report_block(TrackPipeline *pipeline, int64_t now_ns, RtcpReportBlock *block)
+{
+    return pipeline->receiver && receiver_report_block(pipeline->receiver, now_ns, block);
+}
+
+void track_pipeline_request_keyframe(TrackPipeline *pipeline)
+{
+    want_keyframe(pipeline, 0);
+}
+
+bool track_pipeline_publish_clock(TrackPipeline *pipeline, HeadCorrection *ret_head)
+{
+    MediaClockTrack figures;
+    if (!media_clock_track(pipeline->config.clock, pipeline->config.track_id, &figures))
+        return false;
+    TrackCounters *counters = pipeline->config.counters;
+    atomic_store(&counters->drift_ppb, figures.drift_ppb);
+    atomic_store(&counters->clock_offset_ns, figures.offset_ns);
+    atomic_store(&counters->clock_steps, figures.steps);
+    if (!figures.head.known || pipeline->head_known)
+        return false;
+    pipeline->head_known = true;
+    *ret_head = figures.head;
+    return true;
+}
+
+void track_pipeline_stop(TrackPipeline *pipeline, int64_t now_ns)
+{
+    track_pipeline_unbind(pipeline, now_ns);
+    bounded_queue_end(pipeline->config.queue);
+}

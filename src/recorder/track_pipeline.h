@@ -1,0 +1,58 @@
+/* The net side of one track: receiver -> depayloader -> clock -> queue. The receiver is replaced
+ * when the track comes back under another SSRC; what is behind it goes on.
+ * Thread: net. */
+#pragma once
+
+#include "base/pool.h"
+#include "flow/bounded_queue.h"
+#include "flow/track.h"
+#include "rtp/receiver.h"
+#include "timing/media_clock.h"
+
+typedef struct TrackPipeline TrackPipeline;
+
+typedef struct {
+    unsigned track_id, publisher_id;
+    TrackKind kind;
+    BoundedQueue *queue;     /* borrowed */
+    TrackCounters *counters; /* borrowed */
+    MediaClock *clock;       /* borrowed */
+    Pool *pool;
+    int64_t keyframe_timeout_ns;
+    int64_t seek_interval_ns; /* 0 = off */
+} TrackPipelineConfig;
+
+typedef struct {
+    void *owner;
+    /* The first packet of a known payload type since the last bind. */
+    void (*on_track)(void *owner, unsigned track_id);
+} TrackPipelineOut;
+
+TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipelineOut out);
+void track_pipeline_free(TrackPipeline *pipeline);
+
+/* A subscription begins: packets of these SSRCs and payload types will come. */
+void track_pipeline_bind(TrackPipeline *pipeline, uint32_t ssrc, uint32_t rtx_ssrc,
+                         const ReceiverPayload *payloads, unsigned count);
+/* It is over: what is held is handed on. */
+void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns);
+
+/* Returns when to call track_pipeline_feedback(). */
+int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet);
+void track_pipeline_sender_report(TrackPipeline *pipeline, const RtcpSenderReport *report,
+                                  int64_t now_ns);
+
+/* Gives up on what is too old and writes the NACK and PLI that are due; returns when to call
+ * again. */
+int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc,
+                                ByteWriter *rtcp);
+bool track_pipeline_report_block(TrackPipeline *pipeline, int64_t now_ns, RtcpReportBlock *block);
+
+/* Sent with the next feedback unless one went out less than 500 ms ago. */
+void track_pipeline_request_keyframe(TrackPipeline *pipeline);
+
+/* Copies the clock's figures into the counters; true once, when the head correction is new. */
+bool track_pipeline_publish_clock(TrackPipeline *pipeline, HeadCorrection *ret_head);
+
+/* The end of the recording: everything held is handed on and the queue ends. */
+void track_pipeline_stop(TrackPipeline *pipeline, int64_t now_ns);
