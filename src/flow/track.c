@@ -1,0 +1,18 @@
+#include "flow/track.h"
+
+const char *track_source_name(TrackSource source)
+{
+    switch (source) {
+    case SOURCE_CAMERA:
+        return "camera";
+    case SOURCE_MICROPHONE:
+        return "microphone";
+    case SOURCE_SCREEN_SHARE:
+        return "screen_share";
+    case SOURCE_SCREEN_SHARE_AUDIO:
+        return "screen_share_audio";
+    case SOURCE_UNKNOWN:
+        break;
+    }
+    return "unknown";
+}
