@@ -1,0 +1,40 @@
+# What people type; the work is done by meson and by scripts/.
+.PHONY: all setup build demo test test-unit test-room test-livekit lint format fuzz bench clean
+
+all: build
+
+setup:
+	scripts/setup test
+
+build:
+	scripts/setup build
+	scripts/build
+
+demo: build
+	scripts/demo
+
+test:
+	scripts/test
+
+test-unit:
+	scripts/test unit
+
+test-room:
+	scripts/test room
+
+test-livekit:
+	scripts/test livekit
+
+lint:
+	scripts/setup lint
+	scripts/lint
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+fuzz:
+	scripts/setup lint
+	scripts/fuzz
+
+clean:
+	rm -rf build build-*
