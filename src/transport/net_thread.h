@@ -5,6 +5,8 @@
 #include "base/mailbox.h"
 
 #include <glib.h>
+#include <stdatomic.h>
+#include <stdint.h>
 
 typedef struct NetThread NetThread;
 
@@ -17,6 +19,9 @@ GMainContext *net_thread_context(NetThread *thread);
 
 /* Any thread. */
 void net_thread_post(NetThread *thread, MailboxFn run, void *owner, void *message);
+
+/* clock_monotonic_ns() of the wake-up that runs. Thread: the net thread itself. */
+int64_t net_thread_now_ns(const NetThread *thread);
 
 typedef struct {
     _Atomic uint64_t wakeups;

@@ -1,0 +1,115 @@
+#include "transport/net_thread.h"
+
+#include <pthread.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "transport/mailbox_source.h"
+
+/* What is still ready when the loop ends gets this many turns. */
+#define LAST_TURNS 64
+
+struct NetThread {
+    pthread_t thread;
+    GMainContext *context;
+    Mailbox *mailbox;
+    GSource *mailbox_source;
+    GPollFD *fds;
+    int fd_capacity;
+    int64_t now_ns;
+    bool is_stopping;
+    NetThreadCounters counters;
+};
+
+static int query_fds(NetThread *thread, int max_priority, int *ret_timeout_ms)
+{
+    int needed;
+    while ((needed = g_main_context_query(thread->context, max_priority, ret_timeout_ms,
+                                          thread->fds, thread->fd_capacity)) >
+           thread->fd_capacity) {
+        thread->fd_capacity = needed + 16;
+        thread->fds = g_renew(GPollFD, thread->fds, thread->fd_capacity);
+    }
+    return needed;
+}
+
+/* g_main_context_iteration() with the time read once, right after the poll. */
+static bool run_turn(NetThread *thread, bool may_wait)
+{
+    int max_priority, timeout_ms;
+    g_main_context_prepare(thread->context, &max_priority);
+    const int count = query_fds(thread, max_priority, &timeout_ms);
+    g_poll(thread->fds, (guint)count, may_wait ? timeout_ms : 0);
+    thread->now_ns = clock_monotonic_ns();
+    atomic_fetch_add_explicit(&thread->counters.wakeups, 1, memory_order_relaxed);
+    const bool is_ready = g_main_context_check(thread->context, max_priority, thread->fds, count);
+    g_main_context_dispatch(thread->context);
+    return is_ready;
+}
+
+static void *run(void *data)
+{
+    NetThread *thread = data;
+    require(g_main_context_acquire(thread->context));
+    g_main_context_push_thread_default(thread->context);
+    while (!thread->is_stopping)
+        run_turn(thread, true);
+    for (int i = 0; i < LAST_TURNS && run_turn(thread, false); i++)
+        continue;
+    g_main_context_pop_thread_default(thread->context);
+    g_main_context_release(thread->context);
+    return NULL;
+}
+
+static void stop(void *owner, void *message)
+{
+    (void)message;
+    ((NetThread *)owner)->is_stopping = true;
+}
+
+NetThread *net_thread_new(const char *name)
+{
+    NetThread *thread = g_new0(NetThread, 1);
+    thread->context = g_main_context_new();
+    thread->mailbox = mailbox_new();
+    thread->mailbox_source = mailbox_source_attach(thread->mailbox, thread->context);
+    thread->now_ns = clock_monotonic_ns();
+    require(pthread_create(&thread->thread, NULL, run, thread) == 0);
+    g_autofree char *short_name = g_strndup(name, 15); /* the kernel's limit */
+    pthread_setname_np(thread->thread, short_name);
+    return thread;
+}
+
+void net_thread_free(NetThread *thread)
+{
+    if (!thread)
+        return;
+    mailbox_post(thread->mailbox, stop, thread, NULL);
+    pthread_join(thread->thread, NULL);
+    g_source_destroy(thread->mailbox_source);
+    g_source_unref(thread->mailbox_source);
+    g_main_context_unref(thread->context);
+    mailbox_free(thread->mailbox);
+    g_free(thread->fds);
+    g_free(thread);
+}
+
+GMainContext *net_thread_context(NetThread *thread)
+{
+    return thread->context;
+}
+
+void net_thread_post(NetThread *thread, MailboxFn run_message, void *owner, void *message)
+{
+    mailbox_post(thread->mailbox, run_message, owner, message);
+}
+
+int64_t net_thread_now_ns(const NetThread *thread)
+{
+    return thread->now_ns;
+}
+
+NetThreadCounters *net_thread_counters(NetThread *thread)
+{
+    return &thread->counters;
+}
