@@ -3,14 +3,25 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
+
+#define ACCESS_TOKEN_ERROR (access_token_error_quark())
+GQuark access_token_error_quark(void);
+typedef enum {
+    ACCESS_TOKEN_ERROR_MALFORMED,
+    ACCESS_TOKEN_ERROR_KEY,       /* another API key, or an algorithm that we do not sign with */
+    ACCESS_TOKEN_ERROR_SIGNATURE, /* the secret does not fit */
+    ACCESS_TOKEN_ERROR_EXPIRED,
+    ACCESS_TOKEN_ERROR_NOT_YET,
+} AccessTokenError;
 
 typedef struct {
     const char *api_key, *api_secret;
     const char *identity;
-    const char *name;     /* or NULL */
+    const char *name; /* or NULL */
     const char *room;
     int64_t valid_seconds;
-    bool recorder;        /* hidden, recorder, kind egress, no publishing; else an ordinary member */
+    bool recorder; /* hidden, recorder, kind egress, no publishing; else an ordinary member */
 } AccessTokenOptions;
 
 /* Never logged by anyone. Free with g_free(). */

@@ -3,9 +3,11 @@
  * Thread: main. */
 #pragma once
 
+#include <glib.h>
+
 #include "flow/track.h"
 
-#include <glib.h>
+struct Livekit__ParticipantInfo;
 
 typedef struct {
     char *sid; /* TR_... */
@@ -23,7 +25,7 @@ typedef struct {
     char *sid; /* PA_... */
     char *identity, *name;
     uint32_t version;
-    bool active;      /* state JOINED or ACTIVE */
+    bool active;             /* state JOINED or ACTIVE */
     GPtrArray *publications; /* of Publication* */
 } Participant;
 
@@ -42,8 +44,24 @@ typedef struct {
 RoomView *room_view_new(RoomViewOut out);
 void room_view_free(RoomView *view);
 
+/* Takes in full snapshots of some participants. A lower or equal version of a known sid is old
+ * news; a new sid under a known identity is a new session of that person, who leaves first. */
+void room_view_update(RoomView *view, struct Livekit__ParticipantInfo *const *infos, size_t count);
+
+/* Everybody leaves: we were moved to another room. */
+void room_view_clear(RoomView *view);
+
+/* No callback comes after it. */
+void room_view_silence(RoomView *view);
+
 const Participant *room_view_find(const RoomView *view, const char *identity);
 const Publication *room_view_find_track(const RoomView *view, const char *track_sid,
                                         const Participant **ret_participant);
-void room_view_foreach(const RoomView *view, void (*visit)(void *owner, const Participant *), void *owner);
+void room_view_foreach(const RoomView *view, void (*visit)(void *owner, const Participant *),
+                       void *owner);
+
+unsigned room_view_count(const RoomView *view);
+/* Participants and tracks that were over a limit or made no sense. */
+uint64_t room_view_refused(const RoomView *view);
+
 /* Limits: 10,000 participants of 1,000 tracks; what is over is counted and not kept. */

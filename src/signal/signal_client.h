@@ -15,11 +15,11 @@ typedef enum {
 } LeaveAction;
 
 typedef struct {
-    const char *url;   /* ws:// wss:// http:// https:// with any base path */
+    const char *url; /* ws:// wss:// http:// https:// with any base path */
     const char *token;
-    const char *ca_file;     /* PEM for a private authority, or NULL */
+    const char *ca_file; /* PEM for a private authority, or NULL */
     int64_t connect_timeout_ns;
-    bool auto_subscribe;     /* false: we subscribe explicitly */
+    bool auto_subscribe; /* false: we subscribe explicitly */
 } SignalClientConfig;
 
 typedef struct {
@@ -44,10 +44,12 @@ typedef struct {
     void (*candidate)(void *owner, const char *candidate); /* of the subscriber connection; "" or
                                                                NULL when there are no more */
     void (*room_updated)(void *owner, const char *room_sid, const char *name);
-    void (*subscription_failed)(void *owner, const char *track_sid, int error); /* SubscriptionError */
+    void (*subscription_failed)(void *owner, const char *track_sid,
+                                int error); /* SubscriptionError */
     void (*subscription_permission)(void *owner, const char *track_sid, bool allowed);
     void (*stream_paused)(void *owner, const char *track_sid, bool paused);
-    /* The server's goodbye; `reason` is livekit's DisconnectReason, as number and name. */
+    /* The server's goodbye, after which nothing else comes; `reason` is livekit's DisconnectReason,
+     * as number and name. */
     void (*leave)(void *owner, LeaveAction action, int reason, const char *reason_name);
     /* The join was refused or the socket was lost: a code of flow/outcome.h and a sentence. After
      * it nothing else comes. `was_joined` tells a lost socket from a refused join. */
@@ -58,8 +60,8 @@ typedef struct {
 SignalClient *signal_client_new(const SignalClientConfig *config, SignalClientOut out,
                                 RoomViewOut room_out);
 
-/* Sends `leave` and closes if joined; no callback comes after it. The socket's closing handshake
- * goes on by itself in the main context. */
+/* Sends `leave` and closes if joined; no callback comes after it. Fine inside any callback. The
+ * socket's closing handshake goes on by itself in the main context. */
 void signal_client_free(SignalClient *client);
 
 const RoomView *signal_client_room(const SignalClient *client);
@@ -70,6 +72,9 @@ void signal_client_track_settings(SignalClient *client, const char *track_sid, b
                                   uint32_t width, uint32_t height);
 void signal_client_answer(SignalClient *client, const char *sdp, uint32_t id);
 void signal_client_candidate(SignalClient *client, const char *candidate); /* NULL: no more */
+
+/* The token for a new join: the server's last refresh, or the configured one. Never logged. */
+const char *signal_client_token(const SignalClient *client);
 
 typedef struct {
     uint64_t messages, malformed; /* frames that were no SignalResponse */

@@ -1,0 +1,25 @@
+/* Opens the WebSocket to a LiveKit server, or finds out why it was refused.
+ * Thread: main. The callbacks are the last thing that it does: it may be freed inside of them. */
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include "flow/outcome.h"
+#include "signal/server_url.h"
+#include "signal/signal_client.h"
+
+typedef struct Handshake Handshake;
+
+typedef struct {
+    void *owner;
+    /* The connection's reference is the owner's. */
+    void (*opened)(void *owner, SoupWebsocketConnection *connection);
+    void (*failed)(void *owner, const Outcome *failure);
+} HandshakeOut;
+
+/* Calls back later, never at once. */
+Handshake *handshake_new(const SignalClientConfig *config, HandshakeOut out);
+void handshake_free(Handshake *handshake);
+
+/* Where we connect to; NULL as long as nothing was opened. */
+const ServerUrl *handshake_url(const Handshake *handshake);
