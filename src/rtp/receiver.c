@@ -1,0 +1,446 @@
+#include "rtp/receiver.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "rtp/nack_list.h"
+#include "rtp/receive_statistics.h"
+#include "rtp/reorder.h"
+#include "rtp/sequence.h"
+
+#define VIDEO_WINDOW_PACKETS 1024 /* a key frame of 360 kB is 300 packets */
+#define AUDIO_WINDOW_PACKETS 256
+#define VIDEO_PATIENCE_NS (600 * NS_PER_MS)
+#define AUDIO_PATIENCE_NS (300 * NS_PER_MS)
+
+#define RTX_HEADER_BYTES 2 /* the original sequence number, RFC 4588 section 4 */
+#define HISTORY_PACKETS 4096
+#define NO_PAYLOAD UINT8_MAX
+#define PAYLOAD_TYPES 128
+
+/* A packet whose sequence number is out of all proportion waits here for one that follows it
+ * (RFC 3550 appendix A.1). */
+typedef struct {
+    bool is_used;
+    RtpPacket packet;
+    uint8_t payload[REORDER_SLOT_BYTES];
+} Candidate;
+
+struct Receiver {
+    ReceiverConfig config;
+    ReceiverOut out;
+    LedgerRow *row;
+    uint8_t payload_index[PAYLOAD_TYPES];
+    uint8_t rtx_index[PAYLOAD_TYPES];
+
+    bool is_started;
+    bool has_codec;
+    int64_t next;    /* extended sequence that is to be handed out next */
+    int64_t highest; /* extended; next - 1 when nothing is held */
+    unsigned lost_before;
+    Reorder *reorder;
+    NackList *nacks;
+    ReceiveStatistics statistics;
+    Candidate candidate;
+    uint64_t came[HISTORY_PACKETS / 64]; /* which of the places behind `next` were filled */
+};
+
+static void index_payloads(Receiver *receiver)
+{
+    memset(receiver->payload_index, NO_PAYLOAD, sizeof receiver->payload_index);
+    memset(receiver->rtx_index, NO_PAYLOAD, sizeof receiver->rtx_index);
+    for (unsigned i = 0; i < receiver->config.payload_count; i++) {
+        const ReceiverPayload *payload = &receiver->config.payloads[i];
+        receiver->payload_index[payload->payload_type % PAYLOAD_TYPES] = (uint8_t)i;
+        if (payload->rtx_payload_type != 0)
+            receiver->rtx_index[payload->rtx_payload_type % PAYLOAD_TYPES] = (uint8_t)i;
+    }
+}
+
+static void set_defaults(ReceiverConfig *config)
+{
+    const bool is_video = config->kind == TRACK_VIDEO;
+    if (config->window_packets == 0)
+        config->window_packets = is_video ? VIDEO_WINDOW_PACKETS : AUDIO_WINDOW_PACKETS;
+    if (config->patience_ns == 0)
+        config->patience_ns = is_video ? VIDEO_PATIENCE_NS : AUDIO_PATIENCE_NS;
+}
+
+Receiver *receiver_new(const ReceiverConfig *config, ReceiverOut out)
+{
+    require(config->counters && out.packet);
+    require(config->payload_count <= RECEIVER_MAX_PAYLOAD_TYPES);
+    Receiver *receiver = calloc(1, sizeof *receiver);
+    require(receiver);
+    receiver->config = *config;
+    receiver->out = out;
+    receiver->row = &config->counters->ledger.rows[STAGE_RECEIVE];
+    set_defaults(&receiver->config);
+    index_payloads(receiver);
+    receiver->reorder = reorder_new(receiver->config.window_packets);
+    receiver->nacks = nack_list_new(receiver->config.window_packets);
+    atomic_store_explicit(&config->counters->ssrc, config->ssrc, memory_order_relaxed);
+    return receiver;
+}
+
+void receiver_free(Receiver *receiver)
+{
+    if (!receiver)
+        return;
+    reorder_free(receiver->reorder);
+    nack_list_free(receiver->nacks);
+    free(receiver);
+}
+
+static void drop(Receiver *receiver, DropReason reason)
+{
+    ledger_add(&receiver->row->dropped[reason], 1);
+}
+
+static void hold(Receiver *receiver, int change)
+{
+    ledger_add(&receiver->row->held, (uint64_t)(int64_t)change);
+}
+
+static void set_came(Receiver *receiver, int64_t sequence, bool has_come)
+{
+    const uint64_t bit = (uint64_t)sequence % HISTORY_PACKETS;
+    const uint64_t mask = UINT64_C(1) << bit % 64;
+    if (has_come)
+        receiver->came[bit / 64] |= mask;
+    else
+        receiver->came[bit / 64] &= ~mask;
+}
+
+static bool has_come(const Receiver *receiver, int64_t sequence)
+{
+    if (sequence < receiver->next - HISTORY_PACKETS)
+        return false;
+    const uint64_t bit = (uint64_t)sequence % HISTORY_PACKETS;
+    return (receiver->came[bit / 64] >> bit % 64 & 1) != 0;
+}
+
+static void hand_out(Receiver *receiver, const RtpPacket *packet, Codec codec)
+{
+    const unsigned lost_before = receiver->lost_before;
+    receiver->lost_before = 0;
+    ledger_add(&receiver->row->out, 1);
+    receiver->out.packet(receiver->out.owner, packet, codec, lost_before);
+}
+
+static void step_over(Receiver *receiver, bool came)
+{
+    reorder_clear(receiver->reorder, receiver->next);
+    set_came(receiver, receiver->next, came);
+    receiver->next++;
+}
+
+/* Hands out what stands at `next` without a hole. */
+static void drain(Receiver *receiver)
+{
+    while (receiver->next <= receiver->highest) {
+        const ReorderPlace place = reorder_place(receiver->reorder, receiver->next);
+        if (place == PLACE_MISSING)
+            return;
+        if (place == PLACE_HELD) {
+            Codec codec;
+            const RtpPacket *packet = reorder_packet(receiver->reorder, receiver->next, &codec);
+            hold(receiver, -1);
+            hand_out(receiver, packet, codec);
+        }
+        step_over(receiver, true);
+    }
+}
+
+static void give_up_next(Receiver *receiver)
+{
+    nack_list_remove(receiver->nacks, receiver->next);
+    ledger_add(&receiver->config.counters->lost, 1);
+    receiver->lost_before++;
+    step_over(receiver, false);
+}
+
+/* Hands out or gives up everything before `end`. */
+static void advance_to(Receiver *receiver, int64_t end)
+{
+    drain(receiver);
+    while (receiver->next < end && receiver->next <= receiver->highest) {
+        give_up_next(receiver);
+        drain(receiver);
+    }
+}
+
+static bool is_known(const Receiver *receiver, const RtpPacket *packet, Codec *ret_codec)
+{
+    const uint8_t index = receiver->payload_index[packet->payload_type % PAYLOAD_TYPES];
+    if (index == NO_PAYLOAD)
+        return false;
+    *ret_codec = receiver->config.payloads[index].codec;
+    return true;
+}
+
+/* Files a packet whose place is `sequence`, not before `next` and inside the window. False when
+ * there was no memory to keep it: its place stays missing. */
+static bool place_packet(Receiver *receiver, int64_t sequence, const RtpPacket *packet)
+{
+    Codec codec = CODEC_UNKNOWN;
+    const bool known = is_known(receiver, packet, &codec);
+    if (packet->payload_size == 0 || !known) {
+        drop(receiver, packet->payload_size == 0 ? DROP_EMPTY : DROP_UNKNOWN_PAYLOAD);
+        reorder_mark_nothing(receiver->reorder, sequence);
+    } else if (sequence == receiver->next) {
+        hand_out(receiver, packet, codec);
+        step_over(receiver, true);
+    } else if (reorder_hold(receiver->reorder, sequence, packet, codec)) {
+        hold(receiver, 1);
+    } else {
+        drop(receiver, DROP_NO_MEMORY);
+        return false;
+    }
+    return true;
+}
+
+static void count_media(Receiver *receiver, const RtpPacket *packet)
+{
+    TrackCounters *counters = receiver->config.counters;
+    Codec codec;
+    if (!is_known(receiver, packet, &codec))
+        return;
+    if (!receiver->has_codec) {
+        receiver->has_codec = true;
+        atomic_store_explicit(&counters->first_packet_ns, packet->arrival_ns, memory_order_relaxed);
+    }
+    atomic_store_explicit(&counters->last_packet_ns, packet->arrival_ns, memory_order_relaxed);
+    atomic_store_explicit(&counters->codec, (int)codec, memory_order_relaxed);
+    if (packet->payload_size == 0)
+        return;
+    ledger_add(&counters->packets, 1);
+    ledger_add(&counters->bytes, packet->payload_size);
+}
+
+/* A packet at or before `highest`: it fills a hole, or its place is taken or given up. */
+static void push_behind(Receiver *receiver, int64_t sequence, const RtpPacket *packet, bool is_rtx)
+{
+    const bool is_past = sequence < receiver->next;
+    const bool is_there = is_past ? has_come(receiver, sequence)
+                                  : reorder_place(receiver->reorder, sequence) != PLACE_MISSING;
+    if (is_past || is_there) {
+        drop(receiver, is_there ? DROP_DUPLICATE : DROP_LATE);
+        return;
+    }
+    if (!place_packet(receiver, sequence, packet))
+        return;
+    count_media(receiver, packet);
+    const bool was_asked = nack_list_remove(receiver->nacks, sequence);
+    if (is_rtx || was_asked)
+        ledger_add(&receiver->config.counters->recovered, 1);
+    drain(receiver);
+}
+
+static void push_ahead(Receiver *receiver, int64_t sequence, const RtpPacket *packet)
+{
+    const int64_t first_new = receiver->highest + 1;
+    const int64_t window_begin = sequence - receiver->config.window_packets + 1;
+    if (receiver->next < window_begin) {
+        /* the window is full: what does not fit into it any more is given up, seen or not */
+        receiver->highest =
+            window_begin - 1 > receiver->highest ? window_begin - 1 : receiver->highest;
+        advance_to(receiver, window_begin);
+    }
+    const int64_t hole_begin = first_new > receiver->next ? first_new : receiver->next;
+    nack_list_add(receiver->nacks, hole_begin, sequence, packet->arrival_ns);
+    receiver->highest = sequence;
+    if (!place_packet(receiver, sequence, packet))
+        nack_list_add(receiver->nacks, sequence, sequence + 1, packet->arrival_ns);
+    count_media(receiver, packet);
+    drain(receiver);
+}
+
+static void drop_candidate(Receiver *receiver)
+{
+    if (!receiver->candidate.is_used)
+        return;
+    receiver->candidate.is_used = false;
+    hold(receiver, -1);
+    drop(receiver, DROP_MALFORMED);
+}
+
+static void keep_candidate(Receiver *receiver, const RtpPacket *packet)
+{
+    drop_candidate(receiver);
+    Candidate *candidate = &receiver->candidate;
+    if (packet->payload_size > sizeof candidate->payload) {
+        drop(receiver, DROP_MALFORMED);
+        return;
+    }
+    candidate->is_used = true;
+    candidate->packet = *packet;
+    if (packet->payload_size > 0)
+        memcpy(candidate->payload, packet->payload, packet->payload_size);
+    candidate->packet.payload = candidate->payload;
+    hold(receiver, 1);
+}
+
+static void begin_at(Receiver *receiver, int64_t sequence)
+{
+    receiver->next = sequence;
+    receiver->highest = sequence - 1;
+    receive_statistics_start(&receiver->statistics, sequence);
+}
+
+static void receive_in_place(Receiver *receiver, int64_t sequence, const RtpPacket *packet)
+{
+    Codec codec;
+    receive_statistics_packet(&receiver->statistics, sequence);
+    if (packet->payload_size > 0 && is_known(receiver, packet, &codec))
+        receive_statistics_jitter(&receiver->statistics, packet->timestamp, packet->arrival_ns,
+                                  codec_clock_rate(codec));
+    if (sequence > receiver->highest)
+        push_ahead(receiver, sequence, packet);
+    else
+        push_behind(receiver, sequence, packet, false);
+}
+
+/* The source began anew: its numbers say nothing about how much is missing in between. */
+static void resynchronise(Receiver *receiver)
+{
+    advance_to(receiver, receiver->highest + 1);
+    receiver->candidate.is_used = false;
+    hold(receiver, -1);
+    const RtpPacket *packet = &receiver->candidate.packet;
+    const int64_t cycle_begin = (receiver->highest / 65536 + 1) * 65536;
+    begin_at(receiver, cycle_begin + packet->sequence);
+    memset(receiver->came, 0, sizeof receiver->came);
+    receiver->lost_before++; /* whoever builds frames must not join the two ends */
+    receive_in_place(receiver, receiver->next, packet);
+}
+
+static void push_wild(Receiver *receiver, const RtpPacket *packet)
+{
+    const Candidate *candidate = &receiver->candidate;
+    if (!candidate->is_used || packet->sequence != (uint16_t)(candidate->packet.sequence + 1)) {
+        keep_candidate(receiver, packet);
+        return;
+    }
+    resynchronise(receiver);
+    receive_in_place(receiver, receiver->next, packet);
+}
+
+static void push_main(Receiver *receiver, const RtpPacket *packet)
+{
+    if (!receiver->is_started) {
+        receiver->is_started = true;
+        begin_at(receiver, packet->sequence);
+        receive_in_place(receiver, packet->sequence, packet);
+        return;
+    }
+    const int max_misorder = (int)receiver->config.window_packets;
+    if (sequence_place(receiver->highest, packet->sequence, max_misorder) == SEQUENCE_WILD) {
+        push_wild(receiver, packet);
+        return;
+    }
+    receive_in_place(receiver, sequence_extend(receiver->highest, packet->sequence), packet);
+}
+
+/* RFC 4588 section 4: the original number, then the original payload. */
+static void push_rtx(Receiver *receiver, const RtpPacket *packet)
+{
+    if (packet->payload_size == 0) {
+        drop(receiver, DROP_EMPTY); /* the server's bandwidth probe */
+        return;
+    }
+    const uint8_t index = receiver->rtx_index[packet->payload_type % PAYLOAD_TYPES];
+    if (index == NO_PAYLOAD) {
+        drop(receiver, DROP_UNKNOWN_PAYLOAD);
+        return;
+    }
+    ByteReader reader = byte_reader(packet->payload, packet->payload_size);
+    RtpPacket original = *packet;
+    original.sequence = bytes_read_u16(&reader);
+    if (reader.failed) {
+        drop(receiver, DROP_MALFORMED);
+        return;
+    }
+    original.payload_size = packet->payload_size - RTX_HEADER_BYTES;
+    original.payload = packet->payload + RTX_HEADER_BYTES;
+    original.ssrc = receiver->config.ssrc;
+    original.payload_type = receiver->config.payloads[index].payload_type;
+
+    const int64_t sequence = sequence_extend(receiver->highest, original.sequence);
+    if (!receiver->is_started || sequence > receiver->highest)
+        drop(receiver, DROP_LATE); /* nothing that could have been asked for */
+    else
+        push_behind(receiver, sequence, &original, true);
+}
+
+void receiver_push(Receiver *receiver, const RtpPacket *packet)
+{
+    ledger_add(&receiver->row->in, 1);
+    if (packet->ssrc == receiver->config.ssrc)
+        push_main(receiver, packet);
+    else if (receiver->config.rtx_ssrc != 0 && packet->ssrc == receiver->config.rtx_ssrc)
+        push_rtx(receiver, packet);
+    else
+        drop(receiver, DROP_MALFORMED);
+}
+
+void receiver_sender_report(Receiver *receiver, const RtcpSenderReport *report, int64_t now_ns)
+{
+    if (report->ssrc != receiver->config.ssrc)
+        return;
+    ledger_add(&receiver->config.counters->sender_reports, 1);
+    receive_statistics_sender_report(&receiver->statistics, report->ntp, now_ns);
+}
+
+static bool is_waiting(const Receiver *receiver)
+{
+    return receiver->is_started && receiver->next <= receiver->highest;
+}
+
+int64_t receiver_advance(Receiver *receiver, int64_t now_ns)
+{
+    while (is_waiting(receiver)) {
+        const int64_t since_ns = nack_list_missing_since(receiver->nacks, receiver->next);
+        const int64_t end_ns = since_ns + receiver->config.patience_ns;
+        if (end_ns > now_ns) {
+            const int64_t due_ns =
+                nack_list_next_due(receiver->nacks, receiver->next, receiver->highest + 1, now_ns);
+            return due_ns < end_ns ? due_ns : end_ns;
+        }
+        give_up_next(receiver);
+        drain(receiver);
+    }
+    return CLOCK_NEVER;
+}
+
+unsigned receiver_take_nacks(Receiver *receiver, int64_t now_ns, uint16_t *sequences, unsigned max)
+{
+    if (!is_waiting(receiver))
+        return 0;
+    const unsigned taken = nack_list_take(receiver->nacks, receiver->next, receiver->highest + 1,
+                                          now_ns, sequences, max);
+    ledger_add(&receiver->config.counters->nacks, taken);
+    return taken;
+}
+
+bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *ret_block)
+{
+    if (!receiver->is_started)
+        return false;
+    receive_statistics_report(&receiver->statistics, receiver->config.ssrc, now_ns, ret_block);
+    return true;
+}
+
+void receiver_set_rtt(Receiver *receiver, int64_t rtt_ns)
+{
+    nack_list_set_rtt(receiver->nacks, rtt_ns);
+}
+
+void receiver_flush(Receiver *receiver, int64_t now_ns)
+{
+    (void)now_ns; /* nothing waits any longer, whatever the time */
+    drop_candidate(receiver);
+    if (is_waiting(receiver))
+        advance_to(receiver, receiver->highest + 1);
+}
