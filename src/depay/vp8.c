@@ -1,0 +1,96 @@
+#include "base/bytes.h"
+#include "depay/depay_ops.h"
+#include "depay/vp8_header.h"
+
+#define BLANK_MAX_SAMPLES 8u /* the server's placeholder is 8x8 */
+
+typedef struct {
+    bool has_start;
+    bool is_disposable;
+} Vp8State;
+
+/* RFC 7741 4.2 */
+typedef struct {
+    bool is_non_reference;
+    bool starts_partition;
+    unsigned partition;
+} Vp8Descriptor;
+
+static Vp8Descriptor read_descriptor(ByteReader *reader)
+{
+    const uint8_t first = bytes_read_u8(reader);
+    const bool extended = first & 0x80;
+    const Vp8Descriptor descriptor = {
+        .is_non_reference = first & 0x20,
+        .starts_partition = first & 0x10,
+        .partition = first & 0x07,
+    };
+    if (!extended)
+        return descriptor;
+    const uint8_t fields = bytes_read_u8(reader);
+    if (fields & 0x80) { /* I: picture id of 7 or 15 bits */
+        const uint8_t id = bytes_read_u8(reader);
+        if (id & 0x80)
+            bytes_skip(reader, 1);
+    }
+    if (fields & 0x40) /* L: TL0PICIDX */
+        bytes_skip(reader, 1);
+    if (fields & 0x30) /* T or K: TID, Y, KEYIDX */
+        bytes_skip(reader, 1);
+    return descriptor;
+}
+
+static void vp8_begin(void *state)
+{
+    *(Vp8State *)state = (Vp8State){0};
+}
+
+static DepayVerdict vp8_packet(void *state, FrameBuilder *builder, const RtpPacket *packet)
+{
+    Vp8State *self = state;
+    ByteReader reader = byte_reader(packet->payload, packet->payload_size);
+    const Vp8Descriptor descriptor = read_descriptor(&reader);
+    const size_t size = bytes_left(&reader);
+    const uint8_t *data = bytes_read_span(&reader, size);
+    if (reader.failed || size == 0)
+        return DEPAY_MALFORMED;
+    const bool starts_frame = descriptor.starts_partition && descriptor.partition == 0;
+    self->is_disposable = descriptor.is_non_reference;
+    if (starts_frame == self->has_start)
+        return self->has_start ? DEPAY_MALFORMED : DEPAY_INCOMPLETE;
+    self->has_start = true;
+    frame_builder_append(builder, data, size);
+    return DEPAY_OK;
+}
+
+static DepayVerdict vp8_finish(void *state, FrameBuilder *builder, bool head_uncertain,
+                               DepayPicture *ret_picture)
+{
+    (void)state;
+    (void)head_uncertain;
+    Vp8Header header;
+    if (!vp8_header_parse(frame_builder_data(builder), frame_builder_size(builder), &header))
+        return DEPAY_MALFORMED;
+    *ret_picture = (DepayPicture){
+        .has_picture = true,
+        .is_key = header.is_key,
+        .is_blank = header.is_key && header.width <= BLANK_MAX_SAMPLES &&
+                    header.height <= BLANK_MAX_SAMPLES,
+        .width = header.width,
+        .height = header.height,
+    };
+    return DEPAY_OK;
+}
+
+static bool vp8_is_disposable(const void *state)
+{
+    return ((const Vp8State *)state)->is_disposable;
+}
+
+const DepayOps depay_vp8 = {
+    .state_size = sizeof(Vp8State),
+    .begin = vp8_begin,
+    .packet = vp8_packet,
+    .finish = vp8_finish,
+    .is_disposable = vp8_is_disposable,
+};
