@@ -1,0 +1,370 @@
+#include "timing/media_clock.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "timing/ntp_alignment.h"
+#include "timing/rtp_timeline.h"
+#include "timing/slew.h"
+#include "timing/transit_filter.h"
+
+#define MIN_INTERVAL_NS NS_PER_MS /* between two PTS of a track, whatever the timestamps say */
+
+#define DISCONTINUITY_NS NS_PER_SECOND
+#define STALL_MAX_NS (5 * NS_PER_SECOND)   /* no network keeps packets back for longer */
+#define STALL_PROOF_NS (250 * NS_PER_MS)   /* a backlog has drained by then */
+#define GAP_NS NS_PER_SECOND               /* a pause: nothing contiguous to disturb behind it */
+#define GAP_SHIFT_NS (30 * NS_PER_MS)      /* what a server may have moved a timeline in it */
+#define REPORT_FAR_NS (3 * NS_PER_SECOND)  /* between a report's RTP time and real time */
+#define LIP_SYNC_MAX_NS NS_PER_SECOND      /* tracks further apart do not share a clock */
+#define LEADER_IDLE_NS (5 * NS_PER_SECOND) /* a leader that is silent so long is replaced */
+#define SETTLED_NS (8 * NS_PER_SECOND)     /* before, the lowest delay may not have been seen */
+
+#define SOUND_TOLERANCE_NS (15 * NS_PER_MS) /* of the leader, against arrival */
+#define SOUND_FOLLOWER_TOLERANCE_NS (8 * NS_PER_MS)
+#define PICTURE_TOLERANCE_NS (10 * NS_PER_MS)         /* of a leader, against arrival */
+#define PICTURE_WAITING_TOLERANCE_NS (40 * NS_PER_MS) /* reports are still to come */
+#define PICTURE_FOLLOWER_TOLERANCE_NS NS_PER_MS
+
+typedef struct Track Track;
+
+struct Track {
+    bool is_used;
+    unsigned publisher_id;
+    uint16_t peer; /* a ring through the tracks of the publisher */
+    TrackKind kind;
+    RtpTimeline timeline;
+    TransitFilter transit;
+    NtpAlignment ntp;
+    int64_t pair_after_ns; /* reports before this belong to another NTP clock */
+
+    int64_t base_ns;      /* PTS on the monotonic clock minus media time */
+    int64_t bias_ns;      /* base minus lowest transit, as others' reports want it */
+    int64_t own_error_ns; /* base minus lowest transit and bias, last seen */
+    Slew slew;
+    int64_t last_sound_step_ns;
+    int64_t stall_since_ns; /* 0 = none */
+
+    bool has_pts;
+    int64_t last_pts_ns;
+    MediaClockTrack values;
+};
+
+struct MediaClock {
+    int64_t origin_ns;
+    Track tracks[MEDIA_CLOCK_MAX_TRACKS];
+};
+
+MediaClock *media_clock_new(int64_t origin_ns)
+{
+    MediaClock *clock = calloc(1, sizeof *clock);
+    require(clock);
+    clock->origin_ns = origin_ns;
+    return clock;
+}
+
+void media_clock_free(MediaClock *clock)
+{
+    free(clock);
+}
+
+static Track *find_track(MediaClock *clock, unsigned track_id)
+{
+    if (track_id >= MEDIA_CLOCK_MAX_TRACKS || !clock->tracks[track_id].is_used)
+        return NULL;
+    return &clock->tracks[track_id];
+}
+
+static void leave_ring(MediaClock *clock, unsigned track_id)
+{
+    unsigned before = track_id;
+    while (clock->tracks[before].peer != track_id)
+        before = clock->tracks[before].peer;
+    clock->tracks[before].peer = clock->tracks[track_id].peer;
+}
+
+static void join_ring(MediaClock *clock, unsigned track_id)
+{
+    Track *track = &clock->tracks[track_id];
+    track->peer = (uint16_t)track_id;
+    for (unsigned i = 0; i < MEDIA_CLOCK_MAX_TRACKS; i++) {
+        Track *other = &clock->tracks[i];
+        if (i == track_id || !other->is_used || other->publisher_id != track->publisher_id)
+            continue;
+        track->peer = other->peer;
+        other->peer = (uint16_t)track_id;
+        return;
+    }
+}
+
+bool media_clock_register_track(MediaClock *clock, unsigned track_id, unsigned publisher_id,
+                                TrackKind kind, uint32_t clock_rate, uint32_t first_rtp,
+                                int64_t first_wall_ns)
+{
+    if (track_id >= MEDIA_CLOCK_MAX_TRACKS || clock_rate == 0)
+        return false;
+    Track *track = &clock->tracks[track_id];
+    const Track before = *track;
+    if (before.is_used)
+        leave_ring(clock, track_id);
+    *track = (Track){
+        .is_used = true,
+        .publisher_id = publisher_id,
+        .kind = kind,
+        .base_ns = first_wall_ns,
+        .has_pts = before.has_pts,
+        .last_pts_ns = before.last_pts_ns,
+        .values = before.values,
+    };
+    rtp_timeline_start(&track->timeline, clock_rate, first_rtp, first_wall_ns);
+    join_ring(clock, track_id);
+    return true;
+}
+
+static bool is_active(const Track *track, int64_t now_ns)
+{
+    return now_ns - track->timeline.last_arrival_ns <= LEADER_IDLE_NS;
+}
+
+static bool is_before(const Track *a, const Track *b, int64_t now_ns)
+{
+    if (is_active(a, now_ns) != is_active(b, now_ns))
+        return is_active(a, now_ns);
+    if (a->kind != b->kind)
+        return a->kind == TRACK_AUDIO;
+    return a < b;
+}
+
+/* The track that the publisher's others are aligned with: sound where there is some, of those that
+ * still come; of equals the first. */
+static Track *find_leader(MediaClock *clock, Track *track, int64_t now_ns)
+{
+    Track *leader = track;
+    for (Track *peer = &clock->tracks[track->peer]; peer != track;
+         peer = &clock->tracks[peer->peer]) {
+        if (is_before(peer, leader, now_ns))
+            leader = peer;
+    }
+    return leader;
+}
+
+static bool has_alignment(const Track *track)
+{
+    return track->ntp.is_known && track->ntp.accepted_ns >= track->pair_after_ns;
+}
+
+static void anchor(Track *track, int64_t transit_ns)
+{
+    track->base_ns = transit_ns;
+    track->bias_ns = 0;
+    track->stall_since_ns = 0;
+    track->slew = (Slew){0};
+    track->ntp = (NtpAlignment){0};
+    transit_filter_reset(&track->transit);
+}
+
+static void step(Track *track, int64_t transit_ns)
+{
+    track->values.steps++;
+    track->values.last_step_ns = transit_ns - track->base_ns;
+    anchor(track, transit_ns);
+}
+
+/* Media that runs ahead of its arrival cannot be explained by the network. Media that runs behind
+ * may be a backlog, whose end is on time again. */
+static bool is_discontinuity(Track *track, int64_t transit_ns, int64_t arrival_ns)
+{
+    const int64_t behind_ns = transit_ns - track->base_ns;
+    if (behind_ns < -DISCONTINUITY_NS || behind_ns > STALL_MAX_NS)
+        return true;
+    if (behind_ns <= DISCONTINUITY_NS) {
+        track->stall_since_ns = 0;
+        return false;
+    }
+    if (track->stall_since_ns == 0)
+        track->stall_since_ns = arrival_ns;
+    return arrival_ns - track->stall_since_ns >= STALL_PROOF_NS;
+}
+
+/* After a pause a server goes on with the expected RTP time, give or take some tens of ms; sound
+ * can be put where it arrives then, and the next report is believed. */
+static void pass_gap(Track *track, int64_t transit_ns)
+{
+    const int64_t shift_ns = transit_ns - track->base_ns;
+    track->ntp.is_loose = true;
+    if (track->kind == TRACK_AUDIO && (shift_ns > GAP_SHIFT_NS || shift_ns < -GAP_SHIFT_NS))
+        anchor(track, transit_ns);
+}
+
+static int64_t aligned_base(const Track *track, const Track *leader)
+{
+    return leader->base_ns + track->ntp.offset_ns - leader->ntp.offset_ns;
+}
+
+/* What the base is off by against the leader's. False while reports do not tell. */
+static bool follow_error(const Track *track, const Track *leader, int64_t *ret_error_ns)
+{
+    if (track == leader || !has_alignment(track) || !has_alignment(leader))
+        return false;
+    const int64_t error_ns = aligned_base(track, leader) - track->base_ns;
+    if (error_ns > LIP_SYNC_MAX_NS || error_ns < -LIP_SYNC_MAX_NS)
+        return false;
+    *ret_error_ns = error_ns;
+    return true;
+}
+
+static void note_head(Track *track, int64_t error_ns)
+{
+    HeadCorrection *head = &track->values.head;
+    if (head->known || !track->has_pts)
+        return;
+    head->known = true;
+    head->delta_ns = error_ns;
+    head->slew_start_ns = track->last_pts_ns;
+    head->slew_end_ns = track->last_pts_ns + slew_picture_duration(error_ns) + error_ns;
+}
+
+static void move_sound(Track *track, int64_t error_ns, int64_t tolerance_ns, int64_t media_step_ns,
+                       int64_t now_ns)
+{
+    if (now_ns - track->last_sound_step_ns < SLEW_SOUND_PAUSE_NS)
+        return;
+    const int64_t step_ns = slew_sound(error_ns, tolerance_ns, media_step_ns);
+    if (step_ns == 0)
+        return;
+    track->base_ns += step_ns;
+    track->last_sound_step_ns = now_ns;
+}
+
+static void follow(Track *track, int64_t error_ns, int64_t lowest_ns, int64_t media_step_ns,
+                   int64_t now_ns)
+{
+    if (track->kind == TRACK_VIDEO) {
+        note_head(track, error_ns);
+        track->base_ns +=
+            slew_picture(&track->slew, error_ns, PICTURE_FOLLOWER_TOLERANCE_NS, media_step_ns);
+    } else {
+        move_sound(track, error_ns, SOUND_FOLLOWER_TOLERANCE_NS, media_step_ns, now_ns);
+    }
+    track->bias_ns = track->base_ns - lowest_ns;
+}
+
+static void lead(Track *track, bool is_waiting, int64_t lowest_ns, int64_t media_step_ns,
+                 int64_t now_ns)
+{
+    const int64_t error_ns = lowest_ns + track->bias_ns - track->base_ns;
+    if (track->kind == TRACK_VIDEO) {
+        const int64_t tolerance_ns =
+            is_waiting ? PICTURE_WAITING_TOLERANCE_NS : PICTURE_TOLERANCE_NS;
+        track->base_ns += slew_picture(&track->slew, error_ns, tolerance_ns, media_step_ns);
+    } else if (transit_filter_age(&track->transit, now_ns) >= SETTLED_NS) {
+        move_sound(track, error_ns, SOUND_TOLERANCE_NS, media_step_ns, now_ns);
+    }
+}
+
+static void correct(MediaClock *clock, Track *track, int64_t media_step_ns, int64_t now_ns)
+{
+    int64_t lowest_ns = track->base_ns;
+    transit_filter_lowest(&track->transit, now_ns, &lowest_ns);
+    const Track *leader = find_leader(clock, track, now_ns);
+    int64_t error_ns;
+    if (follow_error(track, leader, &error_ns))
+        follow(track, error_ns, lowest_ns, media_step_ns, now_ns);
+    else
+        lead(track, track != leader, lowest_ns, media_step_ns, now_ns);
+    track->own_error_ns = track->base_ns - lowest_ns;
+}
+
+static int64_t place_after_last(const Track *track, int64_t pts_ns)
+{
+    if (track->has_pts && pts_ns < track->last_pts_ns + MIN_INTERVAL_NS)
+        return track->last_pts_ns + MIN_INTERVAL_NS;
+    return pts_ns;
+}
+
+bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
+                            int64_t arrival_ns, int64_t *ret_pts_ns)
+{
+    Track *track = find_track(clock, track_id);
+    if (!track)
+        return false;
+    RtpTimeline *timeline = &track->timeline;
+    const int64_t ticks = rtp_timeline_ticks(timeline, rtp_timestamp, arrival_ns);
+    const int64_t media_ns = rtp_timeline_ns(timeline, ticks);
+    const int64_t media_step_ns = media_ns - rtp_timeline_ns(timeline, timeline->last_ticks);
+    const int64_t transit_ns = arrival_ns - media_ns;
+
+    bool is_step = false;
+    if (is_discontinuity(track, transit_ns, arrival_ns)) {
+        step(track, transit_ns);
+        is_step = true;
+    } else if (media_step_ns > GAP_NS) {
+        pass_gap(track, transit_ns);
+    }
+    if (track->stall_since_ns == 0)
+        transit_filter_add(&track->transit, transit_ns, arrival_ns);
+    if (is_step || media_step_ns > 0)
+        rtp_timeline_note(timeline, rtp_timestamp, ticks, arrival_ns);
+    correct(clock, track, media_step_ns, arrival_ns);
+
+    const int64_t pts_ns = place_after_last(track, media_ns + track->base_ns - clock->origin_ns);
+    if (pts_ns < 0)
+        return false;
+    track->has_pts = true;
+    track->last_pts_ns = pts_ns;
+    *ret_pts_ns = pts_ns;
+    return true;
+}
+
+static bool is_far_off(const Track *track, int64_t media_ns, int64_t arrival_ns)
+{
+    const int64_t distance_ns = arrival_ns - track->base_ns - media_ns;
+    return distance_ns > REPORT_FAR_NS || distance_ns < -REPORT_FAR_NS;
+}
+
+/* The publisher's NTP clock was set: reports from before do not go together with later ones. */
+static void forget_pairs(MediaClock *clock, Track *track, int64_t now_ns)
+{
+    track->pair_after_ns = now_ns;
+    for (Track *peer = &clock->tracks[track->peer]; peer != track;
+         peer = &clock->tracks[peer->peer])
+        peer->pair_after_ns = now_ns;
+}
+
+void media_clock_sender_report(MediaClock *clock, unsigned track_id, uint64_t ntp,
+                               uint32_t rtp_timestamp, int64_t arrival_ns)
+{
+    Track *track = find_track(clock, track_id);
+    if (!track)
+        return;
+    const RtpTimeline *timeline = &track->timeline;
+    const NtpReport report = {
+        .ntp_ns = ntp_to_ns(ntp),
+        .media_ns =
+            rtp_timeline_ns(timeline, rtp_timeline_ticks(timeline, rtp_timestamp, arrival_ns)),
+    };
+    NtpVerdict verdict = NTP_REJECTED;
+    if (ntp != 0 && !is_far_off(track, report.media_ns, arrival_ns))
+        verdict = ntp_alignment_report(&track->ntp, report, arrival_ns);
+    switch (verdict) {
+    case NTP_REJECTED:
+        track->values.rejected_reports++;
+        return;
+    case NTP_JUMPED:
+        forget_pairs(clock, track, arrival_ns);
+        break;
+    case NTP_USED:
+        break;
+    }
+    track->values.reports++;
+}
+
+bool media_clock_track(const MediaClock *clock, unsigned track_id, MediaClockTrack *ret_track)
+{
+    if (track_id >= MEDIA_CLOCK_MAX_TRACKS || !clock->tracks[track_id].is_used)
+        return false;
+    const Track *track = &clock->tracks[track_id];
+    *ret_track = track->values;
+    ret_track->offset_ns = track->own_error_ns;
+    ret_track->drift_ppb = -track->transit.slope_ppb;
+    return true;
+}
