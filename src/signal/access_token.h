@@ -4,6 +4,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #define ACCESS_TOKEN_ERROR (access_token_error_quark())
 GQuark access_token_error_quark(void);

@@ -196,9 +196,7 @@ static bool prepare(Handshake *handshake, Outcome *ret_failure)
     }
     if (make_session(handshake, &error))
         return true;
-    outcome_set(ret_failure, OUTCOME_FAILED, CODE_TLS_ERROR,
-                "Cannot read the certificate authority file %.200s: %s.", handshake->ca_file,
-                error->message);
+    join_failure_from_ca_file(handshake->ca_file, error, ret_failure);
     return false;
 }
 
@@ -241,7 +239,9 @@ Handshake *handshake_new(const SignalClientConfig *config, HandshakeOut out)
     handshake->out = out;
     handshake->url_text = g_strdup(config->url);
     handshake->token = g_strstrip(g_strdup(config->token != NULL ? config->token : ""));
-    handshake->ca_file = g_strdup(config->ca_file);
+    /* GLib takes absolute paths only */
+    handshake->ca_file =
+        config->ca_file != NULL ? g_canonicalize_filename(config->ca_file, NULL) : NULL;
     handshake->timeout_ns = config->connect_timeout_ns;
     handshake->auto_subscribe = config->auto_subscribe;
     handshake->cancellable = g_cancellable_new();

@@ -53,6 +53,16 @@ static const char *connection_problem(const GError *error)
     return NULL;
 }
 
+/* A library's words inside a sentence of ours: short and without a full stop of their own. */
+static char *error_words(const GError *error)
+{
+    char *words = message_text(error->message, TEXT_MAX_BYTES);
+    g_strchomp(words);
+    while (g_str_has_suffix(words, "."))
+        words[strlen(words) - 1] = '\0';
+    return words;
+}
+
 void join_failure_from_error(const ServerUrl *url, const GError *error, GTlsCertificateFlags tls,
                              Outcome *ret_failure)
 {
@@ -60,7 +70,7 @@ void join_failure_from_error(const ServerUrl *url, const GError *error, GTlsCert
         certificate_failure(url, tls, ret_failure);
         return;
     }
-    g_autofree char *words = message_text(error->message, TEXT_MAX_BYTES);
+    g_autofree char *words = error_words(error);
     if (error->domain == G_TLS_ERROR) {
         const bool is_missing = error->code == G_TLS_ERROR_UNAVAILABLE;
         outcome_set(ret_failure, OUTCOME_FAILED, CODE_TLS_ERROR, "TLS with %s:%d failed: %s.%s",
@@ -99,7 +109,7 @@ static char *refusal_text(const JoinRefusal *refusal)
     }
     char *cut = message_text(g_strstrip(text), TEXT_MAX_BYTES);
     g_strchomp(cut);
-    if (g_str_has_suffix(cut, "."))
+    while (g_str_has_suffix(cut, "."))
         cut[strlen(cut) - 1] = '\0';
     return cut;
 }
@@ -145,6 +155,14 @@ static void upgrade_lost(const ServerUrl *url, int status, Outcome *ret_failure)
                 "The server %s:%d accepts the token but refused the WebSocket (HTTP %d): a proxy "
                 "in front of it may not pass WebSockets.",
                 url->host, url->port, status);
+}
+
+void join_failure_from_ca_file(const char *path, const GError *error, Outcome *ret_failure)
+{
+    g_autofree char *words = error_words(error);
+    g_autofree char *shown = message_text(path, TEXT_MAX_BYTES);
+    outcome_set(ret_failure, OUTCOME_FAILED, CODE_TLS_ERROR,
+                "Cannot read the certificate authority file %s: %s.", shown, words);
 }
 
 void join_failure_from_refusal(const ServerUrl *url, const JoinRefusal *refusal,

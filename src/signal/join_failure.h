@@ -11,6 +11,8 @@
 void join_failure_from_error(const ServerUrl *url, const GError *error, GTlsCertificateFlags tls,
                              Outcome *ret_failure);
 
+void join_failure_from_ca_file(const char *path, const GError *error, Outcome *ret_failure);
+
 typedef struct {
     int upgrade_status;  /* what the WebSocket request was answered with; 0 = nothing */
     int validate_status; /* what /rtc/validate was answered with; 0 = nothing */

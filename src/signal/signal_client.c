@@ -8,6 +8,7 @@
 #include "signal/handshake.h"
 #include "signal/join_failure.h"
 #include "signal/messages.h"
+#include "signal/requests.h"
 
 #define PING_INTERVAL_SECONDS 5
 #define PING_TIMEOUT_SECONDS 15
@@ -51,13 +52,13 @@ static GSource *timer(int64_t interval_ns, GSourceFunc fn, SignalClient *client)
     return source;
 }
 
-static void send_request(SignalClient *client, const Livekit__SignalRequest *request)
+static void send_bytes(SignalClient *client, GBytes *request)
 {
-    if (client->connection == NULL ||
-        soup_websocket_connection_get_state(client->connection) != SOUP_WEBSOCKET_STATE_OPEN)
-        return;
-    g_autoptr(GBytes) bytes = signal_request_format(request);
-    soup_websocket_connection_send_message(client->connection, SOUP_WEBSOCKET_DATA_BINARY, bytes);
+    if (client->connection != NULL &&
+        soup_websocket_connection_get_state(client->connection) == SOUP_WEBSOCKET_STATE_OPEN)
+        soup_websocket_connection_send_message(client->connection, SOUP_WEBSOCKET_DATA_BINARY,
+                                               request);
+    g_bytes_unref(request);
 }
 
 /* The closing handshake goes on by itself; the reference ends with it. */
@@ -112,13 +113,7 @@ static gboolean on_ping_timer(gpointer data)
     }
     client->ping_sent_ns = now_ns;
     client->ping_timestamp_ms = clock_wall_ns() / NS_PER_MS;
-    Livekit__Ping ping = LIVEKIT__PING__INIT;
-    ping.timestamp = client->ping_timestamp_ms;
-    ping.rtt = client->stats.rtt_ns / NS_PER_MS;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ;
-    request.ping_req = &ping;
-    send_request(client, &request);
+    send_bytes(client, request_ping(client->ping_timestamp_ms, client->stats.rtt_ns / NS_PER_MS));
     return G_SOURCE_CONTINUE;
 }
 
@@ -458,21 +453,11 @@ SignalClient *signal_client_new(const SignalClientConfig *config, SignalClientOu
     return client;
 }
 
-static void send_leave(SignalClient *client)
-{
-    Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
-    leave.reason = LIVEKIT__DISCONNECT_REASON__CLIENT_INITIATED;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_LEAVE;
-    request.leave = &leave;
-    send_request(client, &request);
-}
-
 void signal_client_free(SignalClient *client)
 {
     if (client == NULL)
         return;
-    send_leave(client);
+    send_bytes(client, request_leave());
     fall_silent(client);
     g_clear_pointer(&client->handshake, handshake_free);
     g_rc_box_release_full(client, client_clear);
@@ -486,70 +471,25 @@ const RoomView *signal_client_room(const SignalClient *client)
 void signal_client_subscribe(SignalClient *client, const char *participant_sid,
                              const char *track_sid, bool subscribe)
 {
-    char *sids[] = {(char *)track_sid};
-    Livekit__ParticipantTracks tracks = LIVEKIT__PARTICIPANT_TRACKS__INIT;
-    Livekit__ParticipantTracks *participants[] = {&tracks};
-    Livekit__UpdateSubscription update = LIVEKIT__UPDATE_SUBSCRIPTION__INIT;
-    update.subscribe = subscribe;
-    if (participant_sid != NULL) {
-        tracks.participant_sid = (char *)participant_sid;
-        tracks.n_track_sids = 1;
-        tracks.track_sids = sids;
-        update.n_participant_tracks = 1;
-        update.participant_tracks = participants;
-    } else {
-        update.n_track_sids = 1;
-        update.track_sids = sids;
-    }
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION;
-    request.subscription = &update;
-    send_request(client, &request);
+    send_bytes(client, request_subscribe(participant_sid, track_sid, subscribe));
 }
 
 void signal_client_track_settings(SignalClient *client, const char *track_sid, bool disabled,
                                   uint32_t width, uint32_t height)
 {
-    char *sids[] = {(char *)track_sid};
-    Livekit__UpdateTrackSettings settings = LIVEKIT__UPDATE_TRACK_SETTINGS__INIT;
-    settings.n_track_sids = 1;
-    settings.track_sids = sids;
-    settings.disabled = disabled;
-    settings.width = width;
-    settings.height = height;
-    /* absent would mean LOW; a size wins over it */
-    settings.quality = LIVEKIT__VIDEO_QUALITY__HIGH;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRACK_SETTING;
-    request.track_setting = &settings;
-    send_request(client, &request);
+    send_bytes(client, request_track_settings(track_sid, disabled, width, height));
 }
 
 void signal_client_answer(SignalClient *client, const char *sdp, uint32_t id)
 {
-    Livekit__SessionDescription answer = LIVEKIT__SESSION_DESCRIPTION__INIT;
-    answer.type = (char *)"answer";
-    answer.sdp = (char *)sdp;
-    answer.id = id;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_ANSWER;
-    request.answer = &answer;
-    send_request(client, &request);
+    send_bytes(client, request_answer(sdp, id));
 }
 
 void signal_client_candidate(SignalClient *client, const char *candidate)
 {
     /* the server waits for no end of our candidates */
-    if (candidate == NULL || candidate[0] == '\0')
-        return;
-    g_autofree char *init = candidate_init_format(candidate);
-    Livekit__TrickleRequest trickle = LIVEKIT__TRICKLE_REQUEST__INIT;
-    trickle.candidate_init = init;
-    trickle.target = LIVEKIT__SIGNAL_TARGET__SUBSCRIBER;
-    Livekit__SignalRequest request = LIVEKIT__SIGNAL_REQUEST__INIT;
-    request.message_case = LIVEKIT__SIGNAL_REQUEST__MESSAGE_TRICKLE;
-    request.trickle = &trickle;
-    send_request(client, &request);
+    if (candidate != NULL && candidate[0] != '\0')
+        send_bytes(client, request_candidate(candidate));
 }
 
 const char *signal_client_token(const SignalClient *client)
