@@ -2,27 +2,27 @@
  * Thread: main; a value with owned strings. */
 #pragma once
 
-#include "flow/container.h"
-
 #include <glib.h>
 
+#include "flow/container.h"
+
 typedef struct {
-    char *mint_id;       /* NULL: the service makes one up */
-    char *room;          /* NULL: the mint_id, or the room of the token */
+    char *mint_id; /* NULL: the service makes one up */
+    char *room;    /* NULL: the mint_id, or the room of the token */
     char *url;
-    char *token;         /* ready-made; NULL: signed with key and secret */
+    char *token; /* ready-made; NULL: signed with key and secret */
     char *api_key, *api_secret;
     char *ca_file;
     char **participants; /* identities, NULL = everybody */
     Container container;
     bool audio_only;
     uint32_t max_width, max_height; /* the preset's ceiling; 0 = source */
-    char *directory;     /* trusted */
-    char *output_template; /* a stranger's; NULL = the configured one */
-    int64_t duration_ns; /* 0 = no limit */
-    int64_t publisher_wait_ns; /* -1 = configured */
-    int64_t idle_ns;           /* -1 = configured */
-    bool keep_failed_sidecar;  /* leave a sidecar also when no media came: the service's memory */
+    char *directory;                /* trusted */
+    char *output_template;          /* a stranger's; NULL = the configured one */
+    int64_t duration_ns;            /* 0 = no limit */
+    int64_t publisher_wait_ns;      /* -1 = configured */
+    int64_t idle_ns;                /* -1 = configured */
+    bool keep_failed_sidecar; /* leave a sidecar also when no media came: the service's memory */
 } RecordingRequest;
 
 RecordingRequest *recording_request_new(void);

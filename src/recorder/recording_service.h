@@ -3,11 +3,11 @@
  * Thread: main, all calls and callbacks. */
 #pragma once
 
+#include <json-glib/json-glib.h>
+
 #include "config/config.h"
 #include "flow/recording_status.h"
 #include "recorder/recording_request.h"
-
-#include <json-glib/json-glib.h>
 
 typedef struct WebRTCRecordingService WebRTCRecordingService;
 
@@ -50,7 +50,8 @@ RecordingStatus *recording_service_status(WebRTCRecordingService *service, const
 /* The status of a finished one as JSON, from its sidecar or memory; NULL if unknown. */
 JsonObject *recording_service_finished(WebRTCRecordingService *service, const char *mint_id);
 
-void recording_service_foreach(WebRTCRecordingService *service, RecordingWatchFn visit, void *owner);
+void recording_service_foreach(WebRTCRecordingService *service, RecordingWatchFn visit,
+                               void *owner);
 unsigned recording_service_active_count(const WebRTCRecordingService *service);
 
 /* Stops all; `done` is called when every file is finished. */

@@ -144,8 +144,8 @@ void track_pipeline_bind(TrackPipeline *pipeline, uint32_t ssrc, uint32_t rtx_ss
     for (unsigned i = 0; i < config.payload_count; i++)
         config.payloads[i] = payloads[i];
     receiver_free(pipeline->receiver);
-    pipeline->receiver = receiver_new(
-        &config, (ReceiverOut){.owner = pipeline, .packet = on_packet});
+    pipeline->receiver =
+        receiver_new(&config, (ReceiverOut){.owner = pipeline, .packet = on_packet});
     pipeline->ssrc = ssrc;
     pipeline->seen_packet = false;
     pipeline->registered = false;

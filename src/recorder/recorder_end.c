@@ -1,0 +1,228 @@
+#include <stdarg.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "recorder/recorder_private.h"
+#include "recorder/verdict.h"
+
+#define NET_STOP_DEADLINE_NS (5 * NS_PER_SECOND)
+#define FILES_STOP_DEADLINE_NS (60 * NS_PER_SECOND)
+
+/* ---- judging ---- */
+
+static bool has_media(const WebRTCRecorder *recorder)
+{
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        const OutputSlot *slot = recorder->outputs->pdata[i];
+        if (slot->file_count > 0)
+            return true;
+    }
+    return false;
+}
+
+/* A track that was asked for moments before the end had no time to fail. */
+static bool had_time(const WebRTCRecorder *recorder, const TrackContext *track)
+{
+    return track->asked &&
+           recorder->stopped_ns - track->asked_ns >= recorder->environment.config->subscription_ns;
+}
+
+static void judge_track(const WebRTCRecorder *recorder, TrackContext *track)
+{
+    if (track->result.frames > 0) {
+        if (track->outcome.code != CODE_NONE)
+            track->outcome.kind = OUTCOME_PARTIAL;
+        else
+            outcome_set(&track->outcome, OUTCOME_COMPLETE, CODE_NONE, "%s", "");
+        return;
+    }
+    if (track->outcome.code != CODE_NONE)
+        return;
+    g_autofree char *name = recorder_track_name(track);
+    const VerdictTrack facts = {
+        .name = name,
+        .kind = track->kind,
+        .ledger = &track->counters.ledger,
+        .plis = ledger_value(&track->counters.plis),
+        .confirmed = track->confirmed,
+        .was_unmuted = track->was_unmuted,
+    };
+    Outcome outcome;
+    verdict_track(&facts, &outcome);
+    const bool is_early = outcome.code == CODE_NO_RTP || outcome.code == CODE_SUBSCRIPTION_TIMEOUT;
+    if (!is_early || had_time(recorder, track))
+        track->outcome = outcome;
+}
+
+static void judge(WebRTCRecorder *recorder)
+{
+    g_autofree Outcome *tracks = g_new0(Outcome, recorder->tracks->len + 1);
+    g_autofree Outcome *files = g_new0(Outcome, recorder->outputs->len + 1);
+    for (unsigned i = 0; i < recorder->tracks->len; i++) {
+        judge_track(recorder, recorder->tracks->pdata[i]);
+        tracks[i] = ((TrackContext *)recorder->tracks->pdata[i])->outcome;
+    }
+    for (unsigned i = 0; i < recorder->outputs->len; i++)
+        files[i] = ((OutputSlot *)recorder->outputs->pdata[i])->failure;
+    const VerdictRecording facts = {
+        .has_media = has_media(recorder),
+        .was_stopped = recorder->end_reason == END_STOPPED,
+        .cause = recorder->cause,
+        .tracks = tracks,
+        .track_count = recorder->tracks->len,
+        .files = files,
+        .file_count = recorder->outputs->len,
+    };
+    verdict_recording(&facts, &recorder->outcome);
+}
+
+/* ---- what stays on disk ---- */
+
+static void keep_failed_sidecar(WebRTCRecorder *recorder)
+{
+    const char *directory = recorder->request->directory ? recorder->request->directory
+                                                         : recorder->environment.config->output_dir;
+    const OutputPathValues values = {
+        .room_name = recorder->room_name ? recorder->room_name : "",
+        .room_id = "",
+        .publisher_identity = "",
+        .track_id = "",
+        .track_type = "",
+        .track_source = "",
+        .mint_id = recorder->request->mint_id,
+        .time_wall_ns = recorder->requested_wall_ns,
+    };
+    Container ignored;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *stem =
+        output_path_stem(directory, "{mint_id}-{time}", &values, &ignored, &error);
+    OutputSlot *slot = output_slot_new(recorder->outputs->len, "", false, 0);
+    if (stem)
+        slot->sidecar = sidecar_new(stem, &error);
+    if (!slot->sidecar) {
+        log_warning("recorder", recorder->request->mint_id, "%s", error->message);
+        output_slot_free(slot);
+        return;
+    }
+    g_ptr_array_add(recorder->outputs, slot);
+}
+
+static void close_sidecars(WebRTCRecorder *recorder)
+{
+    bool must_keep = recorder->request->keep_failed_sidecar && !has_media(recorder);
+    if (must_keep && recorder->outputs->len == 0)
+        keep_failed_sidecar(recorder);
+    recorder_write_sidecars(recorder);
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        OutputSlot *slot = recorder->outputs->pdata[i];
+        const bool keep = slot->file_count > 0 || must_keep;
+        must_keep = must_keep && slot->file_count > 0;
+        g_autofree char *path = g_strdup(sidecar_path(slot->sidecar));
+        sidecar_close(g_steal_pointer(&slot->sidecar), keep);
+        if (keep)
+            recorder->out.sidecar_closed(recorder->out.owner, path);
+    }
+}
+
+static void conclude(WebRTCRecorder *recorder)
+{
+    judge(recorder);
+    recorder->ended_wall_ns = clock_wall_ns();
+    close_sidecars(recorder);
+    if (recorder->outcome.code == CODE_NONE)
+        log_info("recorder", recorder->request->mint_id, "Recording complete (%s).",
+                 end_reason_name(recorder->end_reason));
+    else
+        log_warning("recorder", recorder->request->mint_id, "Recording %s: %s: %s",
+                    outcome_kind_name(recorder->outcome.kind),
+                    outcome_code_name(recorder->outcome.code), recorder->outcome.sentence);
+    recorder_set_state(recorder, EVENT_CLEANED_UP);
+}
+
+/* ---- stopping, step by step ---- */
+
+static bool all_outputs_finished(const WebRTCRecorder *recorder)
+{
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        const OutputSlot *slot = recorder->outputs->pdata[i];
+        if (!slot->finished)
+            return false;
+    }
+    return true;
+}
+
+static void begin_stop(WebRTCRecorder *recorder)
+{
+    recorder->stopped_ns = clock_monotonic_ns();
+    recorder->stop_deadline_ns = recorder->stopped_ns + NET_STOP_DEADLINE_NS;
+    recorder_set_state(recorder, EVENT_STOP);
+    recorder_leave(recorder);
+    if (recorder->net)
+        net_session_stop(recorder->net);
+    else
+        recorder_net_stopped(recorder);
+}
+
+void recorder_net_stopped(WebRTCRecorder *recorder)
+{
+    recorder->net_stopped = true;
+    recorder->stop_deadline_ns = clock_monotonic_ns() + FILES_STOP_DEADLINE_NS;
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        OutputSlot *slot = recorder->outputs->pdata[i];
+        slot->stopping = true;
+        output_stop(slot->output, true);
+    }
+    if (recorder->outputs->len == 0)
+        conclude(recorder);
+}
+
+static void take_track_result(WebRTCRecorder *recorder, const OutputTrackResult *result)
+{
+    TrackContext *track = recorder_track(recorder, result->track_id);
+    if (!track)
+        return;
+    track->result = *result;
+    track->has_result = true;
+}
+
+void recorder_output_finished(WebRTCRecorder *recorder, OutputSlot *slot,
+                              const OutputResult *result)
+{
+    for (unsigned i = 0; i < result->track_count; i++)
+        take_track_result(recorder, &result->tracks[i]);
+    output_slot_finish(slot, result);
+    if (all_outputs_finished(recorder))
+        conclude(recorder);
+}
+
+/* Nothing can be taken from a thread that hangs: the step is named, and waited for. */
+void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns)
+{
+    if (now_ns < recorder->stop_deadline_ns)
+        return;
+    recorder->stop_deadline_ns = now_ns + FILES_STOP_DEADLINE_NS;
+    recorder_note(recorder, "The stop waits for %s.",
+                  recorder->net_stopped ? "the files to be finished"
+                                        : "the media connection to be closed");
+}
+
+void recorder_end(WebRTCRecorder *recorder, EndReason reason)
+{
+    if (recorder_is_ending(recorder))
+        return;
+    recorder->end_reason = reason;
+    begin_stop(recorder);
+}
+
+void recorder_fail(WebRTCRecorder *recorder, OutcomeCode code, const char *format, ...)
+{
+    if (recorder_is_ending(recorder))
+        return;
+    char sentence[OUTCOME_SENTENCE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    g_vsnprintf(sentence, sizeof sentence, format, arguments);
+    va_end(arguments);
+    outcome_set(&recorder->cause, OUTCOME_FAILED, code, "%s", sentence);
+    begin_stop(recorder);
+}

@@ -1,0 +1,100 @@
+/* The inside of a WebRTCRecorder, shared by the files that make it up: webrtc_recorder (life and
+ * wiring), recorder_tracks (publications), recorder_deadlines (timeouts), recorder_end (stop and
+ * verdict), recorder_status (snapshot).
+ * Thread: main. */
+#pragma once
+
+#include "recorder/net_session.h"
+#include "recorder/output_slot.h"
+#include "recorder/states.h"
+#include "recorder/track_context.h"
+#include "recorder/webrtc_recorder.h"
+#include "signal/access_token.h"
+#include "signal/signal_client.h"
+
+#define RECORDER_MAX_TRACKS MEDIA_CLOCK_MAX_TRACKS
+
+typedef struct {
+    int64_t at_ns;
+    char text[160];
+} RecorderEvent;
+
+struct WebRTCRecorder {
+    RecorderEnvironment environment;
+    RecordingRequest *request;
+    RecorderOut out;
+    RecordingState state;
+
+    char *identity, *token;
+    bool uses_recorder_token;
+    SignalClient *signal;
+    NetSession *net;
+    bool net_stopped;
+    GPtrArray *tracks;      /* of TrackContext*, by id */
+    GPtrArray *outputs;     /* of OutputSlot*, by index */
+    GHashTable *publishers; /* identity -> number + 1 */
+
+    char *room_name, *room_sid, *server_version;
+    bool joined, peer_connected;
+    PeerState peer_state;
+    PeerStats peer_stats;
+    bool started; /* a frame is in a file */
+    bool had_publisher;
+
+    int64_t origin_ns, requested_wall_ns;
+    int64_t started_ns, started_wall_ns, stopped_ns, ended_wall_ns;
+    int64_t connected_ns, subscribed_ns; /* when; 0 = not yet */
+    int64_t no_publisher_since_ns;
+    int64_t sidecar_due_ns;
+    int64_t stop_deadline_ns;
+
+    bool reconnecting;
+    unsigned reconnect_attempt;
+    int64_t reconnect_due_ns, reconnect_deadline_ns;
+
+    CheckItem checklist[CHECK_COUNT];
+    EndReason end_reason;
+    Outcome cause; /* what ended it, or NONE */
+    Outcome outcome;
+    RecorderEvent events[STATUS_MAX_EVENTS];
+    unsigned event_count;
+};
+
+/* webrtc_recorder */
+void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event);
+/* Brings the state to the furthest that any track has reached. */
+void recorder_advance(WebRTCRecorder *recorder);
+void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void recorder_connect(WebRTCRecorder *recorder);
+void recorder_leave(WebRTCRecorder *recorder);
+void recorder_reconnect(WebRTCRecorder *recorder, const char *why);
+static inline bool recorder_is_ending(const WebRTCRecorder *recorder)
+{
+    return recorder->state >= RECORDING_STOPPING;
+}
+
+/* recorder_tracks */
+RoomViewOut recorder_room_view_out(WebRTCRecorder *recorder);
+TrackContext *recorder_track(const WebRTCRecorder *recorder, unsigned track_id);
+TrackContext *recorder_find_track(const WebRTCRecorder *recorder, const char *track_sid);
+bool recorder_wants(const WebRTCRecorder *recorder, const char *identity);
+void recorder_fail_track(WebRTCRecorder *recorder, TrackContext *track, OutcomeCode code,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track);
+char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
+
+/* recorder_outputs */
+OutputSlot *recorder_output_for(WebRTCRecorder *recorder, const TrackContext *track);
+
+/* recorder_end */
+void recorder_fail(WebRTCRecorder *recorder, OutcomeCode code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void recorder_end(WebRTCRecorder *recorder, EndReason reason);
+void recorder_net_stopped(WebRTCRecorder *recorder);
+void recorder_output_finished(WebRTCRecorder *recorder, OutputSlot *slot,
+                              const OutputResult *result);
+void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns);
+
+/* recorder_status */
+void recorder_write_sidecars(WebRTCRecorder *recorder);

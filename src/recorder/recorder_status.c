@@ -1,0 +1,263 @@
+#include "base/clock.h"
+#include "base/log.h"
+#include "recorder/checklist.h"
+#include "recorder/recorder_private.h"
+#include "store/status_json.h"
+
+static void copy_ledger(const TrackContext *track, TrackStatus *status)
+{
+    for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
+        const LedgerRow *row = &track->counters.ledger.rows[stage];
+        LedgerRowValues *values = &status->ledger[stage];
+        values->in = ledger_value(&row->in);
+        values->out = ledger_value(&row->out);
+        values->consumed = ledger_value(&row->consumed);
+        values->held = ledger_value(&row->held);
+        for (unsigned reason = 0; reason < DROP_COUNT; reason++)
+            values->dropped[reason] = ledger_value(&row->dropped[reason]);
+    }
+    status->ledger[STAGE_QUEUE].held = status->queue.size;
+}
+
+static void copy_counters(const TrackContext *track, TrackStatus *status, int64_t now_ns)
+{
+    const TrackCounters *counters = &track->counters;
+    status->packets = ledger_value(&counters->packets);
+    status->bytes = ledger_value(&counters->bytes);
+    status->lost = ledger_value(&counters->lost);
+    status->recovered = ledger_value(&counters->recovered);
+    status->nacks = ledger_value(&counters->nacks);
+    status->plis = ledger_value(&counters->plis);
+    status->keyframes = ledger_value(&counters->keyframes);
+    status->sender_reports = ledger_value(&counters->sender_reports);
+    status->frames = ledger_value(&counters->ledger.rows[STAGE_CLOCK].out);
+    status->frames_written = ledger_value(&counters->frames_written);
+    status->bytes_written = ledger_value(&counters->bytes_written);
+    const int64_t last_write_ns = atomic_load(&counters->last_write_ns);
+    status->last_write_age_ns = last_write_ns > 0 ? now_ns - last_write_ns : -1;
+    status->silence_ns = (int64_t)ledger_value(&counters->silence_ns);
+    status->drift_ppb = atomic_load(&counters->drift_ppb);
+    status->offset_ns = atomic_load(&counters->clock_offset_ns);
+    status->clock_steps = atomic_load(&counters->clock_steps);
+    status->width = atomic_load(&counters->width);
+    status->height = atomic_load(&counters->height);
+    const Codec seen = (Codec)atomic_load(&counters->codec);
+    status->codec = seen != CODEC_UNKNOWN ? seen : track->announced;
+}
+
+static void copy_result(const TrackContext *track, TrackStatus *status)
+{
+    const OutputTrackResult *result = &track->result;
+    status->first_pts_ns = result->first_pts_ns;
+    status->last_pts_ns = result->last_pts_ns;
+    status->size_changes = result->size_changes;
+    status->gap_count = result->gap_count;
+    const unsigned gaps = MIN(result->gap_count, G_N_ELEMENTS(result->gaps));
+    for (unsigned i = 0; i < MIN(gaps, STATUS_MAX_GAPS); i++) {
+        status->gaps[i].start_ns = result->gaps[i].start_ns;
+        status->gaps[i].end_ns = result->gaps[i].end_ns;
+    }
+}
+
+static void copy_track(const TrackContext *track, TrackStatus *status, int64_t now_ns)
+{
+    status->id = track->id;
+    status->output = track->output;
+    g_strlcpy(status->sid, track->sid, sizeof status->sid);
+    g_strlcpy(status->identity, track->identity, sizeof status->identity);
+    status->kind = track->kind;
+    status->source = track->source;
+    status->published = track->published;
+    status->muted = track->muted;
+    status->paused = track->paused;
+    status->stalled = track->stalled;
+    status->subscribed = track_context_is_subscribed(track);
+    status->queue = bounded_queue_stats(track->queue);
+    status->outcome = track->outcome;
+    copy_counters(track, status, now_ns);
+    copy_ledger(track, status);
+    if (track->has_result)
+        copy_result(track, status);
+}
+
+static void copy_slot(const OutputSlot *slot, OutputStatus *status)
+{
+    g_strlcpy(status->identity, slot->identity, sizeof status->identity);
+    status->screen_share = slot->screen_share;
+    status->container = slot->container;
+    status->finished = slot->finished;
+    if (slot->path)
+        g_strlcpy(status->path, slot->path, sizeof status->path);
+    if (!slot->finished && slot->output) {
+        const OutputProgress progress = output_progress(slot->output);
+        status->bytes = progress.bytes;
+        status->duration_ns = progress.duration_ns;
+    }
+}
+
+static void copy_file(const OutputSlot *slot, const OutputFile *file, OutputStatus *status)
+{
+    copy_slot(slot, status);
+    g_strlcpy(status->path, file->path, sizeof status->path);
+    Container container;
+    const char *dot = strrchr(file->path, '.');
+    if (dot && container_from_name(dot + 1, &container))
+        status->container = container;
+    status->bytes = file->bytes;
+    status->duration_ns = file->duration_ns;
+    status->room_offset_ns = file->zero_ns;
+    status->fragmented = file->fragmented;
+    g_strlcpy(status->layout_reason, file->reason, sizeof status->layout_reason);
+}
+
+/* A finished slot shows each of its files, one in whose container nothing came shows none. */
+static unsigned output_count(const WebRTCRecorder *recorder)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        const OutputSlot *slot = recorder->outputs->pdata[i];
+        count += slot->finished ? slot->file_count : slot->opened;
+    }
+    return count;
+}
+
+static void copy_outputs(const WebRTCRecorder *recorder, RecordingStatus *status)
+{
+    status->output_count = output_count(recorder);
+    status->outputs = calloc(status->output_count + 1, sizeof *status->outputs);
+    OutputStatus *next = status->outputs;
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        const OutputSlot *slot = recorder->outputs->pdata[i];
+        const OutputStatus *first = next;
+        for (unsigned k = 0; k < slot->file_count; k++)
+            copy_file(slot, &slot->files[k], next++);
+        if (!slot->finished && slot->opened)
+            copy_slot(slot, next++);
+        for (const OutputStatus *output = first; output < next; output++)
+            status->file_bytes += output->bytes;
+    }
+}
+
+static void copy_tracks(const WebRTCRecorder *recorder, RecordingStatus *status, int64_t now_ns)
+{
+    status->track_count = recorder->tracks->len;
+    status->tracks = calloc(status->track_count + 1, sizeof *status->tracks);
+    for (unsigned i = 0; i < status->track_count; i++) {
+        const TrackContext *track = recorder->tracks->pdata[i];
+        TrackStatus *copy = &status->tracks[i];
+        copy_track(track, copy, now_ns);
+        if (track->kind == TRACK_VIDEO)
+            status->video_frames += copy->frames_written;
+        else
+            status->audio_frames += copy->frames_written;
+        status->dropped_frames += ledger_dropped(&track->counters.ledger.rows[STAGE_QUEUE]) +
+                                  ledger_dropped(&track->counters.ledger.rows[STAGE_WRITE]);
+        status->pli_requests += copy->plis;
+        status->lost_packets += copy->lost;
+        status->track_subscriptions += track->subscriptions;
+    }
+}
+
+static void copy_events(const WebRTCRecorder *recorder, RecordingStatus *status)
+{
+    status->event_count = recorder->event_count;
+    status->events = calloc(recorder->event_count + 1, sizeof *status->events);
+    for (unsigned i = 0; i < recorder->event_count; i++) {
+        status->events[i].at_ns = recorder->events[i].at_ns;
+        g_strlcpy(status->events[i].text, recorder->events[i].text, sizeof status->events[i].text);
+    }
+}
+
+static void copy_times(const WebRTCRecorder *recorder, RecordingStatus *status, int64_t now_ns)
+{
+    status->requested_wall_ns = recorder->requested_wall_ns;
+    status->started_wall_ns = recorder->started_wall_ns;
+    status->ended_wall_ns = recorder->ended_wall_ns;
+    if (recorder->started_ns > 0)
+        status->duration_ns =
+            (recorder->stopped_ns > 0 ? recorder->stopped_ns : now_ns) - recorder->started_ns;
+    if (recorder->connected_ns > 0)
+        status->connection_ns = recorder->connected_ns - recorder->origin_ns;
+    if (recorder->subscribed_ns > 0 && recorder->connected_ns > 0)
+        status->subscription_ns = recorder->subscribed_ns - recorder->connected_ns;
+}
+
+static void copy_room(const WebRTCRecorder *recorder, RecordingStatus *status)
+{
+    g_strlcpy(status->mint_id, recorder->request->mint_id, sizeof status->mint_id);
+    if (recorder->room_name)
+        g_strlcpy(status->room, recorder->room_name, sizeof status->room);
+    if (recorder->room_sid)
+        g_strlcpy(status->room_sid, recorder->room_sid, sizeof status->room_sid);
+    if (recorder->server_version)
+        g_strlcpy(status->server_version, recorder->server_version, sizeof status->server_version);
+    const PeerStats *stats = &recorder->peer_stats;
+    if (*stats->remote)
+        g_snprintf(status->transport_pair, sizeof status->transport_pair, "%s - %s", stats->local,
+                   stats->remote);
+    g_strlcpy(status->srtp_profile, stats->srtp_profile, sizeof status->srtp_profile);
+    status->receive_buffer_bytes = stats->receive_buffer_bytes;
+}
+
+static void copy_checklist(WebRTCRecorder *recorder, RecordingStatus *status)
+{
+    const OutcomeCode code = recorder->cause.code;
+    const ChecklistFacts facts = {
+        .joined = recorder->joined,
+        .peer_connected = recorder->connected_ns > 0,
+        .connection_failed = code != CODE_NONE && recorder->connected_ns == 0,
+        .connection_why = recorder->cause.sentence,
+    };
+    checklist_update(recorder->checklist, status, &facts, clock_wall_ns());
+    memcpy(status->checklist, recorder->checklist, sizeof status->checklist);
+}
+
+RecordingStatus *webrtc_recorder_status(WebRTCRecorder *recorder)
+{
+    const int64_t now_ns = clock_monotonic_ns();
+    RecordingStatus *status = calloc(1, sizeof *status);
+    if (!status)
+        g_error("Out of memory for a status.");
+    copy_room(recorder, status);
+    status->state = recorder->ended_wall_ns > 0 ? RECORDING_STOPPED : recorder->state;
+    status->reconnecting = recorder->reconnecting;
+    status->outcome = recorder->outcome;
+    status->end_reason = recorder->end_reason;
+    copy_times(recorder, status, now_ns);
+    copy_tracks(recorder, status, now_ns);
+    copy_outputs(recorder, status);
+    copy_events(recorder, status);
+    copy_checklist(recorder, status);
+    return status;
+}
+
+/* ---- sidecars ---- */
+
+static JsonNode *sidecar_root(const OutputSlot *slot, JsonObject *recording)
+{
+    JsonObject *root = json_object_new();
+    json_object_set_string_member(root, "roomtape", ROOMTAPE_VERSION);
+    json_object_set_string_member(root, "state",
+                                  slot->finished || !slot->output ? "finished" : "recording");
+    json_object_set_string_member(root, "identity", slot->identity);
+    json_object_set_boolean_member(root, "screen_share", slot->screen_share);
+    json_object_set_object_member(root, "recording", recording);
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
+    json_node_take_object(node, root);
+    return node;
+}
+
+void recorder_write_sidecars(WebRTCRecorder *recorder)
+{
+    if (recorder->outputs->len == 0)
+        return;
+    RecordingStatus *status = webrtc_recorder_status(recorder);
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        OutputSlot *slot = recorder->outputs->pdata[i];
+        g_autoptr(GError) error = NULL;
+        if (slot->sidecar &&
+            !sidecar_write(slot->sidecar, sidecar_root(slot, status_json(status)), &error))
+            log_warning("recorder", recorder->request->mint_id, "%s", error->message);
+    }
+    recording_status_free(status);
+}

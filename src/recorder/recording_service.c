@@ -1,0 +1,534 @@
+#include "recorder/recording_service.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "recorder/webrtc_recorder.h"
+#include "signal/access_token.h"
+#include "sink/inspect.h"
+#include "store/catalog.h"
+#include "store/output_path.h"
+#include "store/status_json.h"
+#include "transport/mailbox_source.h"
+
+#define TICK_MS 100
+#define MINT_ID_MAX 256
+#define MEMORY_MAX 1000 /* finished recordings that are remembered without a catalog */
+#define NET_THREADS_MAX 16
+#define SINK_THREADS_MAX 8
+
+typedef struct {
+    unsigned id;
+    char *mint_id;
+    bool wants_stop;
+    int64_t deadline_ns;
+    RecordingWatchFn fn;
+    void *owner;
+} Watch;
+
+struct WebRTCRecordingService {
+    const Config *config;
+    Mailbox *mailbox;
+    GSource *mailbox_source;
+    guint ticker;
+    NetThread *net_threads[NET_THREADS_MAX];
+    unsigned net_thread_count, next_net_thread;
+    SinkPool *sink_pool;
+    GHashTable *active; /* mint_id -> WebRTCRecorder* */
+    GPtrArray *stopped; /* of WebRTCRecorder*, to be freed at the next tick */
+    GPtrArray *watches; /* of Watch* */
+    unsigned last_watch;
+    Catalog *catalog;   /* or NULL */
+    GHashTable *memory; /* without a catalog: mint_id -> JsonObject* */
+    unsigned recovered;
+    uint64_t results[CODE_COUNT];
+    void (*all_stopped)(void *owner);
+    void *all_stopped_owner;
+};
+
+static void watch_free(gpointer data)
+{
+    Watch *watch = data;
+    g_free(watch->mint_id);
+    g_free(watch);
+}
+
+/* ---- watches ---- */
+
+static bool is_due(const WebRTCRecordingService *service, const Watch *watch, int64_t now_ns)
+{
+    WebRTCRecorder *recorder = g_hash_table_lookup(service->active, watch->mint_id);
+    if (!recorder)
+        return true;
+    const RecordingState state = webrtc_recorder_state(recorder);
+    if (watch->wants_stop)
+        return state == RECORDING_STOPPED;
+    return state == RECORDING_RECORDING || state == RECORDING_STOPPED ||
+           now_ns >= watch->deadline_ns;
+}
+
+static Watch *take_due_watch(WebRTCRecordingService *service, int64_t now_ns)
+{
+    for (unsigned i = 0; i < service->watches->len; i++) {
+        if (is_due(service, service->watches->pdata[i], now_ns))
+            return g_ptr_array_steal_index(service->watches, i);
+    }
+    return NULL;
+}
+
+static void call_watches(WebRTCRecordingService *service)
+{
+    const int64_t now_ns = clock_monotonic_ns();
+    for (Watch *watch; (watch = take_due_watch(service, now_ns));) {
+        WebRTCRecorder *recorder = g_hash_table_lookup(service->active, watch->mint_id);
+        RecordingStatus *status = recorder ? webrtc_recorder_status(recorder) : NULL;
+        watch->fn(watch->owner, status);
+        recording_status_free(status);
+        watch_free(watch);
+    }
+}
+
+static unsigned add_watch(WebRTCRecordingService *service, const char *mint_id, bool wants_stop,
+                          RecordingWatchFn fn, void *owner)
+{
+    WebRTCRecorder *recorder = g_hash_table_lookup(service->active, mint_id);
+    if (!recorder)
+        return 0;
+    Watch *watch = g_new0(Watch, 1);
+    watch->id = ++service->last_watch;
+    watch->mint_id = g_strdup(mint_id);
+    watch->wants_stop = wants_stop;
+    watch->deadline_ns = webrtc_recorder_requested_ns(recorder) + service->config->connection_ns +
+                         service->config->subscription_ns;
+    watch->fn = fn;
+    watch->owner = owner;
+    g_ptr_array_add(service->watches, watch);
+    return watch->id;
+}
+
+unsigned recording_service_watch_start(WebRTCRecordingService *service, const char *mint_id,
+                                       RecordingWatchFn fn, void *owner)
+{
+    return add_watch(service, mint_id, false, fn, owner);
+}
+
+unsigned recording_service_watch_stop(WebRTCRecordingService *service, const char *mint_id,
+                                      RecordingWatchFn fn, void *owner)
+{
+    return add_watch(service, mint_id, true, fn, owner);
+}
+
+void recording_service_unwatch(WebRTCRecordingService *service, unsigned id)
+{
+    for (unsigned i = 0; i < service->watches->len; i++) {
+        const Watch *watch = service->watches->pdata[i];
+        if (watch->id == id) {
+            g_ptr_array_remove_index(service->watches, i);
+            return;
+        }
+    }
+}
+
+/* ---- the recorders report ---- */
+
+static void remember(WebRTCRecordingService *service, WebRTCRecorder *recorder)
+{
+    RecordingStatus *status = webrtc_recorder_status(recorder);
+    service->results[status->outcome.code]++;
+    if (service->memory && g_hash_table_size(service->memory) < MEMORY_MAX)
+        g_hash_table_replace(service->memory, g_strdup(status->mint_id), status_json(status));
+    recording_status_free(status);
+}
+
+static void call_watches_later(void *owner, void *message)
+{
+    (void)message;
+    call_watches(owner);
+}
+
+static void on_state_changed(void *owner, WebRTCRecorder *recorder, RecordingState state)
+{
+    WebRTCRecordingService *service = owner;
+    if (state == RECORDING_STOPPED)
+        remember(service, recorder);
+    if (state == RECORDING_RECORDING || state == RECORDING_STOPPED)
+        mailbox_post(service->mailbox, call_watches_later, service, NULL);
+}
+
+static void on_sidecar_closed(void *owner, const char *path)
+{
+    WebRTCRecordingService *service = owner;
+    if (service->catalog)
+        catalog_add(service->catalog, path);
+}
+
+static void collect_stopped(WebRTCRecordingService *service)
+{
+    GHashTableIter iterator;
+    gpointer value;
+    g_hash_table_iter_init(&iterator, service->active);
+    while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+        WebRTCRecorder *recorder = value;
+        if (webrtc_recorder_state(recorder) != RECORDING_STOPPED)
+            continue;
+        g_hash_table_iter_steal(&iterator);
+        g_ptr_array_add(service->stopped, recorder);
+    }
+    g_ptr_array_set_size(service->stopped, 0);
+}
+
+static void tell_all_stopped(WebRTCRecordingService *service)
+{
+    if (!service->all_stopped || g_hash_table_size(service->active) > 0)
+        return;
+    void (*const all_stopped)(void *owner) = service->all_stopped;
+    service->all_stopped = NULL;
+    all_stopped(service->all_stopped_owner);
+}
+
+static gboolean on_tick(gpointer data)
+{
+    WebRTCRecordingService *service = data;
+    const int64_t now_ns = clock_monotonic_ns();
+    GHashTableIter iterator;
+    gpointer value;
+    g_hash_table_iter_init(&iterator, service->active);
+    while (g_hash_table_iter_next(&iterator, NULL, &value))
+        webrtc_recorder_tick(value, now_ns);
+    call_watches(service);
+    collect_stopped(service);
+    tell_all_stopped(service);
+    return G_SOURCE_CONTINUE;
+}
+
+/* ---- life ---- */
+
+static bool measure(const char *path, int64_t *ret_duration_ns)
+{
+    g_autofree Inspection *inspection = g_new0(Inspection, 1);
+    char problem[256];
+    if (!inspect_file(path, inspection, problem, sizeof problem))
+        return false;
+    *ret_duration_ns = inspection->duration_ns;
+    return true;
+}
+
+static void open_catalog(WebRTCRecordingService *service)
+{
+    service->catalog = catalog_new(service->config->output_dir);
+    service->recovered = catalog_recover(service->catalog, measure);
+    if (service->recovered > 0)
+        log_warning("service", NULL,
+                    "%u recordings were interrupted by a crash and are closed now.",
+                    service->recovered);
+}
+
+static void start_threads(WebRTCRecordingService *service)
+{
+    const unsigned cores = g_get_num_processors();
+    const unsigned wanted = service->config->net_threads;
+    service->net_thread_count = CLAMP(wanted > 0 ? wanted : cores, 1, NET_THREADS_MAX);
+    for (unsigned i = 0; i < service->net_thread_count; i++) {
+        char name[16];
+        g_snprintf(name, sizeof name, "net-%u", i);
+        service->net_threads[i] = net_thread_new(name);
+    }
+    const unsigned sinks = service->config->sink_threads;
+    service->sink_pool = sink_pool_new(CLAMP(sinks > 0 ? sinks : cores, 1, SINK_THREADS_MAX));
+}
+
+WebRTCRecordingService *recording_service_new(const Config *config, bool use_catalog)
+{
+    WebRTCRecordingService *service = g_new0(WebRTCRecordingService, 1);
+    service->config = config;
+    service->mailbox = mailbox_new();
+    service->mailbox_source =
+        mailbox_source_attach(service->mailbox, g_main_context_get_thread_default());
+    service->active =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)webrtc_recorder_free);
+    service->stopped = g_ptr_array_new_with_free_func((GDestroyNotify)webrtc_recorder_free);
+    service->watches = g_ptr_array_new_with_free_func(watch_free);
+    start_threads(service);
+    if (use_catalog)
+        open_catalog(service);
+    else
+        service->memory = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
+                                                (GDestroyNotify)json_object_unref);
+    service->ticker = g_timeout_add(TICK_MS, on_tick, service);
+    return service;
+}
+
+void recording_service_free(WebRTCRecordingService *service)
+{
+    if (!service)
+        return;
+    g_source_remove(service->ticker);
+    g_ptr_array_unref(service->watches);
+    g_ptr_array_unref(service->stopped);
+    g_hash_table_unref(service->active);
+    for (unsigned i = 0; i < service->net_thread_count; i++)
+        net_thread_free(service->net_threads[i]);
+    sink_pool_free(service->sink_pool);
+    g_source_destroy(service->mailbox_source);
+    g_source_unref(service->mailbox_source);
+    mailbox_free(service->mailbox);
+    catalog_free(service->catalog);
+    if (service->memory)
+        g_hash_table_unref(service->memory);
+    g_free(service);
+}
+
+unsigned recording_service_recovered(const WebRTCRecordingService *service)
+{
+    return service->recovered;
+}
+
+/* ---- starting ---- */
+
+static const char *refuse(Outcome *ret_refusal, OutcomeCode code, const char *sentence)
+{
+    outcome_set(ret_refusal, OUTCOME_FAILED, code, "%s", sentence);
+    return NULL;
+}
+
+static void replace_if_missing(char **field, const char *value)
+{
+    if (!*field)
+        *field = g_strdup(value);
+}
+
+/* The configured key must not sign for somebody else's server. */
+static bool may_sign(const Config *config, const RecordingRequest *request)
+{
+    return request->api_key || !request->url || g_strcmp0(request->url, config->url) == 0;
+}
+
+static void complete(const WebRTCRecordingService *service, RecordingRequest *request)
+{
+    const Config *config = service->config;
+    if (!request->token && may_sign(config, request)) {
+        replace_if_missing(&request->api_key, config->api_key);
+        replace_if_missing(&request->api_secret, config->api_secret);
+    }
+    replace_if_missing(&request->url, config->url);
+    replace_if_missing(&request->ca_file, config->ca_file);
+    replace_if_missing(&request->directory, config->output_dir);
+    replace_if_missing(&request->output_template, config->output_template);
+    if (!request->mint_id)
+        request->mint_id = g_uuid_string_random();
+    else if (!request->room && !request->token)
+        request->room = g_strdup(request->mint_id);
+    request->keep_failed_sidecar = service->catalog != NULL;
+}
+
+static bool has_control(const char *text)
+{
+    for (; *text; text++) {
+        if (g_ascii_iscntrl(*text))
+            return true;
+    }
+    return false;
+}
+
+static bool check_name_text(const char *what, const char *text, Outcome *ret_refusal)
+{
+    if (!text || (*text && strlen(text) <= MINT_ID_MAX && !has_control(text) &&
+                  g_utf8_validate(text, -1, NULL)))
+        return true;
+    outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
+                "The %s must be UTF-8 text of 1 to %d bytes without control characters.", what,
+                MINT_ID_MAX);
+    return false;
+}
+
+static bool check_url(const char *url, Outcome *ret_refusal)
+{
+    static const char *const schemes[] = {"ws", "wss", "http", "https", NULL};
+    g_autofree char *scheme = NULL;
+    g_autofree char *host = NULL;
+    if (url &&
+        g_uri_split(url, G_URI_FLAGS_NONE, &scheme, NULL, &host, NULL, NULL, NULL, NULL, NULL) &&
+        scheme && host && *host && g_strv_contains(schemes, scheme))
+        return true;
+    outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
+                "'%.100s' is no LiveKit URL; give one such as wss://host or ws://127.0.0.1:7880.",
+                url ? url : "");
+    return false;
+}
+
+static bool check_token(RecordingRequest *request, Outcome *ret_refusal)
+{
+    if (!request->token) {
+        if (request->api_key && request->api_secret)
+            return true;
+        refuse(ret_refusal, CODE_UNAUTHORIZED,
+               "There is neither a token nor an API key and secret for this URL; the configured "
+               "key signs only for the configured URL.");
+        return false;
+    }
+    g_autoptr(GError) error = NULL;
+    g_autoptr(AccessTokenClaims) claims = access_token_claims(request->token, &error);
+    if (!claims) {
+        refuse(ret_refusal, CODE_UNAUTHORIZED, error->message);
+        return false;
+    }
+    if (request->room && g_strcmp0(request->room, claims->room) != 0) {
+        outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
+                    "The token is for room '%.100s', not for '%.100s'.",
+                    claims->room ? claims->room : "", request->room);
+        return false;
+    }
+    replace_if_missing(&request->room, claims->room);
+    return true;
+}
+
+static bool check_room(const RecordingRequest *request, Outcome *ret_refusal)
+{
+    if (request->room)
+        return check_name_text("room", request->room, ret_refusal);
+    refuse(ret_refusal, CODE_BAD_REQUEST, "No room is given, and the token names none.");
+    return false;
+}
+
+static bool check_template(const RecordingRequest *request, Outcome *ret_refusal)
+{
+    const OutputPathValues values = {
+        .room_name = "room",
+        .room_id = "id",
+        .publisher_identity = "identity",
+        .track_id = "track",
+        .track_type = "video",
+        .track_source = "camera",
+        .mint_id = request->mint_id,
+    };
+    Container ignored;
+    g_autoptr(GError) error = NULL;
+    g_autofree char *stem =
+        output_path_stem(request->directory, request->output_template, &values, &ignored, &error);
+    if (stem)
+        return true;
+    refuse(ret_refusal, CODE_BAD_REQUEST, error->message);
+    return false;
+}
+
+static bool check_request(RecordingRequest *request, Outcome *ret_refusal)
+{
+    return check_name_text("mint_id", request->mint_id, ret_refusal) &&
+           check_url(request->url, ret_refusal) && check_token(request, ret_refusal) &&
+           check_room(request, ret_refusal) && check_template(request, ret_refusal);
+}
+
+static bool check_capacity(const WebRTCRecordingService *service, Outcome *ret_refusal)
+{
+    const unsigned active = g_hash_table_size(service->active);
+    if (active < service->config->max_recordings)
+        return true;
+    outcome_set(ret_refusal, OUTCOME_FAILED, CODE_NO_CAPACITY,
+                "%u recordings run, and service.max_recordings is %u.", active,
+                service->config->max_recordings);
+    return false;
+}
+
+static bool check_free(WebRTCRecordingService *service, const char *mint_id, Outcome *ret_refusal)
+{
+    call_watches(service);
+    collect_stopped(service);
+    if (!g_hash_table_contains(service->active, mint_id))
+        return true;
+    outcome_set(ret_refusal, OUTCOME_FAILED, CODE_ALREADY_ACTIVE,
+                "A recording '%.100s' is already active; stop it first or take another mint_id.",
+                mint_id);
+    return false;
+}
+
+const char *recording_service_start(WebRTCRecordingService *service, const RecordingRequest *wanted,
+                                    Outcome *ret_refusal)
+{
+    g_autoptr(RecordingRequest) request = recording_request_copy(wanted);
+    complete(service, request);
+    if (!check_request(request, ret_refusal) ||
+        !check_free(service, request->mint_id, ret_refusal) ||
+        !check_capacity(service, ret_refusal))
+        return NULL;
+    const RecorderEnvironment environment = {
+        .config = service->config,
+        .net_thread = service->net_threads[service->next_net_thread],
+        .sink_pool = service->sink_pool,
+        .mailbox = service->mailbox,
+    };
+    service->next_net_thread = (service->next_net_thread + 1) % service->net_thread_count;
+    const RecorderOut out = {
+        .owner = service,
+        .state_changed = on_state_changed,
+        .sidecar_closed = on_sidecar_closed,
+    };
+    WebRTCRecorder *recorder = webrtc_recorder_new(&environment, request, out);
+    const char *mint_id = webrtc_recorder_mint_id(recorder);
+    if (service->memory)
+        g_hash_table_remove(service->memory, mint_id);
+    g_hash_table_insert(service->active, (char *)mint_id, recorder);
+    webrtc_recorder_start(recorder);
+    return mint_id;
+}
+
+/* ---- asking and stopping ---- */
+
+bool recording_service_stop(WebRTCRecordingService *service, const char *mint_id)
+{
+    WebRTCRecorder *recorder = g_hash_table_lookup(service->active, mint_id);
+    if (!recorder)
+        return false;
+    webrtc_recorder_stop(recorder, END_STOPPED);
+    return true;
+}
+
+RecordingStatus *recording_service_status(WebRTCRecordingService *service, const char *mint_id)
+{
+    WebRTCRecorder *recorder = g_hash_table_lookup(service->active, mint_id);
+    return recorder ? webrtc_recorder_status(recorder) : NULL;
+}
+
+JsonObject *recording_service_finished(WebRTCRecordingService *service, const char *mint_id)
+{
+    if (service->memory) {
+        JsonObject *known = g_hash_table_lookup(service->memory, mint_id);
+        return known ? json_object_ref(known) : NULL;
+    }
+    g_autoptr(JsonNode) node = catalog_find(service->catalog, mint_id);
+    return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_dup_object(node) : NULL;
+}
+
+void recording_service_foreach(WebRTCRecordingService *service, RecordingWatchFn visit, void *owner)
+{
+    GHashTableIter iterator;
+    gpointer value;
+    g_hash_table_iter_init(&iterator, service->active);
+    while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+        RecordingStatus *status = webrtc_recorder_status(value);
+        visit(owner, status);
+        recording_status_free(status);
+    }
+}
+
+unsigned recording_service_active_count(const WebRTCRecordingService *service)
+{
+    return g_hash_table_size(service->active);
+}
+
+void recording_service_stop_all(WebRTCRecordingService *service, void (*done)(void *owner),
+                                void *owner)
+{
+    service->all_stopped = done;
+    service->all_stopped_owner = owner;
+    GHashTableIter iterator;
+    gpointer value;
+    g_hash_table_iter_init(&iterator, service->active);
+    while (g_hash_table_iter_next(&iterator, NULL, &value))
+        webrtc_recorder_stop(value, END_STOPPED);
+}
+
+const uint64_t *recording_service_results(const WebRTCRecordingService *service)
+{
+    return service->results;
+}

@@ -1,0 +1,71 @@
+#include "recorder/track_context.h"
+
+#include <glib.h>
+
+TrackContext *track_context_new(unsigned id, const char *identity, TrackKind kind,
+                                TrackSource source, unsigned nth, TrackQueueLimits limits)
+{
+    TrackContext *track = g_new0(TrackContext, 1);
+    track->id = id;
+    track->identity = g_strdup(identity);
+    track->kind = kind;
+    track->source = source;
+    track->nth = nth;
+    track->queue = bounded_queue_new(kind, limits.max_items, limits.max_bytes);
+    return track;
+}
+
+void track_context_free(TrackContext *track)
+{
+    if (!track)
+        return;
+    bounded_queue_free(track->queue);
+    g_free(track->identity);
+    g_free(track->sid);
+    g_free(track->participant_sid);
+    g_free(track);
+}
+
+TrackSource track_context_source(const Publication *publication)
+{
+    if (publication->source != SOURCE_UNKNOWN)
+        return publication->source;
+    return publication->kind == TRACK_VIDEO ? SOURCE_CAMERA : SOURCE_MICROPHONE;
+}
+
+bool track_context_is_screen(const TrackContext *track)
+{
+    return track->source == SOURCE_SCREEN_SHARE || track->source == SOURCE_SCREEN_SHARE_AUDIO;
+}
+
+/* A server that unpacks RED for us announces `audio/red`; what arrives is Opus. */
+static Codec announced_codec(const Publication *publication)
+{
+    if (publication->codec == CODEC_UNKNOWN && publication->kind == TRACK_AUDIO)
+        return CODEC_OPUS;
+    return publication->codec;
+}
+
+void track_context_publish(TrackContext *track, const Participant *participant,
+                           const Publication *publication)
+{
+    g_free(track->sid);
+    g_free(track->participant_sid);
+    track->sid = g_strdup(publication->sid);
+    track->participant_sid = g_strdup(participant->sid);
+    track->announced = announced_codec(publication);
+    track->published = true;
+    track->muted = publication->muted;
+    track->was_unmuted = track->was_unmuted || !publication->muted;
+    track->paused = false;
+    track->confirmed = false;
+    track->on_track = false;
+    track->stalled = false;
+    track->retry_ns = 0;
+    track->outcome = (Outcome){0};
+}
+
+bool track_context_is_subscribed(const TrackContext *track)
+{
+    return track->confirmed && (track->on_track || track->muted);
+}

@@ -1,0 +1,63 @@
+/* The state of one track of a recording: a publisher's kind and source, over all the publications
+ * and subscriptions that carry it.
+ * Thread: main; `queue` and `counters` are shared with the net and sink threads, which are done
+ * with them before it is freed. */
+#pragma once
+
+#include "flow/bounded_queue.h"
+#include "flow/outcome.h"
+#include "flow/track.h"
+#include "signal/room_view.h"
+#include "sink/output.h"
+
+typedef struct {
+    unsigned id;
+    unsigned publisher_id; /* same for the tracks of one identity: they share a clock */
+    unsigned output;       /* index of its output slot */
+    char *identity;
+    TrackKind kind;
+    TrackSource source; /* never unknown: camera or microphone by kind then */
+    unsigned nth;       /* a further track of the same identity, kind and source */
+
+    BoundedQueue *queue;
+    TrackCounters counters;
+
+    /* the publication that carries it now, or carried it last */
+    char *sid, *participant_sid;
+    Codec announced;
+    bool published, muted, paused;
+    bool was_unmuted; /* at any time */
+    bool asked;       /* subscribe was sent */
+    bool confirmed;   /* it was in an offer */
+    bool on_track;    /* its first packet came */
+    bool started;     /* its first frame is in the file */
+    bool stalled;
+    int64_t asked_ns;  /* when the patience of the present attempt began */
+    int64_t polled_ns; /* last time the server was asked again */
+    int64_t retry_ns;  /* back-off of a stalled track */
+    uint64_t subscriptions;
+    Outcome outcome; /* why it fails or failed; NONE while there is hope */
+
+    OutputTrackResult result;
+    bool has_result;
+} TrackContext;
+
+typedef struct {
+    unsigned max_items;
+    size_t max_bytes;
+} TrackQueueLimits;
+
+TrackContext *track_context_new(unsigned id, const char *identity, TrackKind kind,
+                                TrackSource source, unsigned nth, TrackQueueLimits limits);
+void track_context_free(TrackContext *track);
+
+/* Unknown sources count as one of a person's two by their kind. */
+TrackSource track_context_source(const Publication *publication);
+bool track_context_is_screen(const TrackContext *track);
+
+/* A publication begins to carry it: what the last one's life left is reset. */
+void track_context_publish(TrackContext *track, const Participant *participant,
+                           const Publication *publication);
+
+/* Confirmed and OnTrack, or confirmed and muted. */
+bool track_context_is_subscribed(const TrackContext *track);

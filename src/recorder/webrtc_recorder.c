@@ -1,0 +1,544 @@
+#include "recorder/webrtc_recorder.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "recorder/recorder_private.h"
+
+#define RECORDER_TOKEN_SECONDS (24 * 3600)
+#define RECONNECT_PATIENCE_NS (60 * NS_PER_SECOND)
+
+static const int64_t reconnect_delays_ms[] = {0, 300, 1200, 2700, 4800, 7000};
+
+void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
+{
+    if (recorder->event_count == STATUS_MAX_EVENTS)
+        return;
+    RecorderEvent *event = &recorder->events[recorder->event_count++];
+    event->at_ns = clock_monotonic_ns() - recorder->origin_ns;
+    va_list arguments;
+    va_start(arguments, format);
+    g_vsnprintf(event->text, sizeof event->text, format, arguments);
+    va_end(arguments);
+    log_info("recorder", recorder->request->mint_id, "%s", event->text);
+}
+
+void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event)
+{
+    const RecordingState old = recorder->state;
+    const RecordingState new = states_next(old, event);
+    if (new == old)
+        return;
+    recorder->state = new;
+    log_info("recorder", recorder->request->mint_id, "State %s -> %s (%s).",
+             recording_state_name(old), recording_state_name(new), recording_event_name(event));
+    recorder->out.state_changed(recorder->out.owner, recorder, new);
+}
+
+static bool any_track(const WebRTCRecorder *recorder, bool (*holds)(const TrackContext *track))
+{
+    for (unsigned i = 0; i < recorder->tracks->len; i++) {
+        if (holds(recorder->tracks->pdata[i]))
+            return true;
+    }
+    return false;
+}
+
+static bool was_asked(const TrackContext *track)
+{
+    return track->asked;
+}
+
+void recorder_advance(WebRTCRecorder *recorder)
+{
+    if (recorder->joined && recorder->peer_connected)
+        recorder_set_state(recorder, EVENT_ROOM_CONNECTED);
+    if (any_track(recorder, was_asked))
+        recorder_set_state(recorder, EVENT_SUBSCRIBE);
+    if (any_track(recorder, track_context_is_subscribed)) {
+        if (recorder->state == RECORDING_SUBSCRIBING)
+            recorder->subscribed_ns = clock_monotonic_ns();
+        recorder_set_state(recorder, EVENT_TRACK_SUBSCRIBED);
+    }
+    if (recorder->started)
+        recorder_set_state(recorder, EVENT_FIRST_FRAME);
+}
+
+/* ---- the net side reports ---- */
+
+static void on_answer(void *owner, const char *sdp, uint32_t id)
+{
+    WebRTCRecorder *recorder = owner;
+    if (recorder->signal)
+        signal_client_answer(recorder->signal, sdp, id);
+}
+
+static void on_local_candidate(void *owner, const char *candidate)
+{
+    WebRTCRecorder *recorder = owner;
+    if (recorder->signal)
+        signal_client_candidate(recorder->signal, candidate);
+}
+
+static void peer_connected(WebRTCRecorder *recorder)
+{
+    recorder->peer_connected = true;
+    if (recorder->connected_ns == 0)
+        recorder->connected_ns = clock_monotonic_ns();
+    if (recorder->reconnecting) {
+        recorder->reconnecting = false;
+        recorder->reconnect_attempt = 0;
+        recorder_note(recorder, "The connection to the room is back.");
+    }
+    recorder_advance(recorder);
+}
+
+static void peer_failed(WebRTCRecorder *recorder, int peer_error, const char *sentence)
+{
+    if (recorder->connected_ns > 0) {
+        recorder_reconnect(recorder, sentence ? sentence : "The media connection was lost.");
+        return;
+    }
+    OutcomeCode code = CODE_ICE_FAILED;
+    if (peer_error == PEER_ERROR_DTLS)
+        code = CODE_DTLS_FAILED;
+    recorder_fail(recorder, code, "%s", sentence ? sentence : "No media connection came about.");
+}
+
+static void on_peer_state(void *owner, PeerState state, int peer_error, const char *sentence)
+{
+    WebRTCRecorder *recorder = owner;
+    if (recorder_is_ending(recorder))
+        return;
+    recorder->peer_state = state;
+    switch (state) {
+    case PEER_CONNECTED:
+        peer_connected(recorder);
+        break;
+    case PEER_FAILED:
+        peer_failed(recorder, peer_error, sentence);
+        break;
+    case PEER_NEW:
+    case PEER_CHECKING:
+    case PEER_HANDSHAKE:
+    case PEER_DISCONNECTED:
+    case PEER_CLOSED:
+        break;
+    }
+}
+
+static void on_bad_offer(void *owner, const char *sentence)
+{
+    WebRTCRecorder *recorder = owner;
+    recorder_note(recorder, "An offer of the server was not usable: %s", sentence);
+}
+
+static void on_track_confirmed(void *owner, unsigned track_id)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_track(recorder, track_id);
+    if (!track || recorder_is_ending(recorder))
+        return;
+    track->confirmed = true;
+    track->subscriptions++;
+    recorder_advance(recorder);
+}
+
+static void on_track(void *owner, unsigned track_id)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_track(recorder, track_id);
+    if (!track || recorder_is_ending(recorder))
+        return;
+    g_autofree char *name = recorder_track_name(track);
+    log_info("recorder", recorder->request->mint_id, "Track ready: the %s.", name);
+    track->on_track = true;
+    recorder_advance(recorder);
+}
+
+static void on_head_correction(void *owner, unsigned track_id, const HeadCorrection *head)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_track(recorder, track_id);
+    if (!track)
+        return;
+    OutputSlot *slot = recorder->outputs->pdata[track->output];
+    if (slot->output && !slot->stopping)
+        output_set_head_correction(slot->output, track_id, head->delta_ns, head->slew_start_ns,
+                                   head->slew_end_ns);
+}
+
+static void on_stats(void *owner, const PeerStats *stats)
+{
+    WebRTCRecorder *recorder = owner;
+    recorder->peer_stats = *stats;
+}
+
+static void on_net_stopped(void *owner)
+{
+    recorder_net_stopped(owner);
+}
+
+/* ---- the signalling reports ---- */
+
+static bool is_loopback(const char *url)
+{
+    g_autofree char *host = NULL;
+    if (!g_uri_split(url, G_URI_FLAGS_NONE, NULL, NULL, &host, NULL, NULL, NULL, NULL, NULL))
+        return false;
+    if (!host)
+        return false;
+    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
+    return address ? g_inet_address_get_is_loopback(address)
+                   : g_ascii_strcasecmp(host, "localhost") == 0;
+}
+
+static void on_joined(void *owner, const SignalJoin *join)
+{
+    WebRTCRecorder *recorder = owner;
+    recorder->joined = true;
+    g_free(recorder->room_name);
+    g_free(recorder->room_sid);
+    g_free(recorder->server_version);
+    recorder->room_name = g_strdup(join->room_name);
+    recorder->room_sid = g_strdup(join->room_sid);
+    recorder->server_version = g_strdup(join->server_version);
+    recorder->no_publisher_since_ns = clock_monotonic_ns();
+    PeerIceServer servers[16];
+    const unsigned count = MIN(join->ice_server_count, G_N_ELEMENTS(servers));
+    for (unsigned i = 0; i < count; i++) {
+        servers[i] = (PeerIceServer){
+            .url = join->ice_servers[i].url,
+            .username = join->ice_servers[i].username,
+            .credential = join->ice_servers[i].credential,
+        };
+    }
+    net_session_prepare(recorder->net, is_loopback(recorder->request->url), servers, count);
+    recorder_advance(recorder);
+}
+
+static void on_offer(void *owner, const char *sdp, uint32_t id, GHashTable *mids)
+{
+    (void)mids;
+    WebRTCRecorder *recorder = owner;
+    if (!recorder_is_ending(recorder))
+        net_session_offer(recorder->net, sdp, id);
+}
+
+static void on_candidate(void *owner, const char *candidate)
+{
+    WebRTCRecorder *recorder = owner;
+    const bool is_last = !candidate || *candidate == '\0';
+    if (!recorder_is_ending(recorder))
+        net_session_candidate(recorder->net, is_last ? NULL : candidate);
+}
+
+static void on_room_updated(void *owner, const char *room_sid, const char *name)
+{
+    WebRTCRecorder *recorder = owner;
+    if (room_sid && *room_sid) {
+        g_free(recorder->room_sid);
+        recorder->room_sid = g_strdup(room_sid);
+    }
+    if (name && *name) {
+        g_free(recorder->room_name);
+        recorder->room_name = g_strdup(name);
+    }
+}
+
+static void on_subscription_failed(void *owner, const char *track_sid, int error)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_find_track(recorder, track_sid);
+    if (!track)
+        return;
+    g_autofree char *name = recorder_track_name(track);
+    if (error == 1)
+        recorder_fail_track(recorder, track, CODE_CODEC_UNSUPPORTED,
+                            "The server has no codec in common with us for the %s.", name);
+    else
+        recorder_fail_track(recorder, track, CODE_SUBSCRIPTION_TIMEOUT,
+                            "The server could not subscribe us to the %s (error %d).", name, error);
+}
+
+static void on_subscription_permission(void *owner, const char *track_sid, bool allowed)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_find_track(recorder, track_sid);
+    if (!track)
+        return;
+    if (allowed) {
+        track->outcome = (Outcome){0};
+        recorder_subscribe(recorder, track);
+        return;
+    }
+    g_autofree char *name = recorder_track_name(track);
+    recorder_fail_track(recorder, track, CODE_SUBSCRIPTION_DENIED,
+                        "The publisher does not permit us to subscribe to the %s; join with a "
+                        "recorder token or have the permission changed.",
+                        name);
+}
+
+static void on_stream_paused(void *owner, const char *track_sid, bool paused)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_find_track(recorder, track_sid);
+    if (!track)
+        return;
+    track->paused = paused;
+    recorder_note(recorder, "The server %s the %s of %s.", paused ? "paused" : "resumed",
+                  track_source_name(track->source), track->identity);
+}
+
+enum {
+    REASON_DUPLICATE_IDENTITY = 2,
+    REASON_SERVER_SHUTDOWN = 3,
+    REASON_REMOVED = 4,
+    REASON_ROOM_DELETED = 5,
+    REASON_ROOM_CLOSED = 10
+};
+
+static void on_leave(void *owner, LeaveAction action, int reason, const char *reason_name)
+{
+    WebRTCRecorder *recorder = owner;
+    if (recorder_is_ending(recorder))
+        return;
+    if (action != LEAVE_DISCONNECT || reason == REASON_SERVER_SHUTDOWN) {
+        recorder_reconnect(recorder, "The server asked us to connect again.");
+        return;
+    }
+    if (reason == REASON_ROOM_DELETED || reason == REASON_ROOM_CLOSED) {
+        recorder_end(recorder, END_ROOM_CLOSED);
+        return;
+    }
+    if (reason == REASON_REMOVED && recorder->started) {
+        recorder_end(recorder, END_REMOVED);
+        return;
+    }
+    if (reason == REASON_DUPLICATE_IDENTITY) {
+        recorder_fail(recorder, CODE_DUPLICATE_IDENTITY,
+                      "Somebody else joined the room as '%s' and took our place; give each "
+                      "recording a token with an identity of its own.",
+                      recorder->identity ? recorder->identity : "");
+        return;
+    }
+    recorder->end_reason = END_REMOVED;
+    recorder_fail(recorder, CODE_REMOVED_FROM_ROOM,
+                  "The server removed the recorder from the room (%s).", reason_name);
+}
+
+static void on_signal_failed(void *owner, OutcomeCode code, const char *sentence, bool was_joined)
+{
+    WebRTCRecorder *recorder = owner;
+    if (recorder_is_ending(recorder))
+        return;
+    if (was_joined || recorder->reconnecting)
+        recorder_reconnect(recorder, sentence);
+    else
+        recorder_fail(recorder, code, "%s", sentence);
+}
+
+static SignalClientOut signal_out(WebRTCRecorder *recorder)
+{
+    return (SignalClientOut){
+        .owner = recorder,
+        .joined = on_joined,
+        .offer = on_offer,
+        .candidate = on_candidate,
+        .room_updated = on_room_updated,
+        .subscription_failed = on_subscription_failed,
+        .subscription_permission = on_subscription_permission,
+        .stream_paused = on_stream_paused,
+        .leave = on_leave,
+        .failed = on_signal_failed,
+    };
+}
+
+/* ---- connecting ---- */
+
+static char *make_token(const WebRTCRecorder *recorder)
+{
+    const RecordingRequest *request = recorder->request;
+    if (request->token)
+        return g_strdup(request->token);
+    const AccessTokenOptions options = {
+        .api_key = request->api_key,
+        .api_secret = request->api_secret,
+        .identity = recorder->identity,
+        .room = request->room,
+        .valid_seconds = RECORDER_TOKEN_SECONDS,
+        .recorder = true,
+    };
+    return access_token_new(&options);
+}
+
+void recorder_connect(WebRTCRecorder *recorder)
+{
+    g_clear_pointer(&recorder->signal, signal_client_free);
+    const SignalClientConfig config = {
+        .url = recorder->request->url,
+        .token = recorder->token,
+        .ca_file = recorder->request->ca_file,
+        .connect_timeout_ns = recorder->environment.config->connection_ns,
+    };
+    recorder->joined = false;
+    recorder->reconnect_due_ns = 0;
+    recorder->signal =
+        signal_client_new(&config, signal_out(recorder), recorder_room_view_out(recorder));
+}
+
+static void free_signal(void *owner, void *message)
+{
+    (void)message;
+    signal_client_free(owner);
+}
+
+/* Not at once: it may be the one that is calling us. */
+void recorder_leave(WebRTCRecorder *recorder)
+{
+    if (recorder->signal)
+        mailbox_post(recorder->environment.mailbox, free_signal, g_steal_pointer(&recorder->signal),
+                     NULL);
+}
+
+static void forget_publications(WebRTCRecorder *recorder)
+{
+    for (unsigned i = 0; i < recorder->tracks->len; i++) {
+        TrackContext *track = recorder->tracks->pdata[i];
+        track->published = false;
+        track->confirmed = false;
+        track->on_track = false;
+    }
+}
+
+/* Everything but the tracks and their timeline is made anew: publishers are met again by
+ * identity and source. */
+void recorder_reconnect(WebRTCRecorder *recorder, const char *why)
+{
+    if (recorder->reconnect_due_ns > 0)
+        return;
+    const int64_t now_ns = clock_monotonic_ns();
+    if (!recorder->reconnecting) {
+        recorder->reconnecting = true;
+        recorder->reconnect_deadline_ns = now_ns + RECONNECT_PATIENCE_NS;
+        recorder_note(recorder, "Reconnecting: %s", why);
+    } else if (now_ns >= recorder->reconnect_deadline_ns) {
+        recorder_fail(recorder, CODE_RECONNECT_FAILED,
+                      "The connection to the room was lost and could not be made again: %s", why);
+        return;
+    }
+    const unsigned last = G_N_ELEMENTS(reconnect_delays_ms) - 1;
+    const int64_t delay_ms = reconnect_delays_ms[MIN(recorder->reconnect_attempt, last)];
+    recorder->reconnect_attempt++;
+    recorder->reconnect_due_ns = now_ns + delay_ms * NS_PER_MS;
+    recorder->peer_connected = false;
+    recorder->joined = false;
+    forget_publications(recorder);
+    net_session_reset(recorder->net);
+}
+
+/* ---- life ---- */
+
+static void read_token(WebRTCRecorder *recorder)
+{
+    g_autoptr(AccessTokenClaims) claims = access_token_claims(recorder->token, NULL);
+    recorder->uses_recorder_token = claims && claims->recorder;
+    if (recorder->request->token && claims) {
+        g_free(recorder->identity);
+        recorder->identity = g_strdup(claims->identity);
+    }
+}
+
+WebRTCRecorder *webrtc_recorder_new(const RecorderEnvironment *environment,
+                                    const RecordingRequest *request, RecorderOut out)
+{
+    WebRTCRecorder *recorder = g_new0(WebRTCRecorder, 1);
+    recorder->environment = *environment;
+    recorder->request = recording_request_copy(request);
+    recorder->out = out;
+    recorder->tracks = g_ptr_array_new_with_free_func((GDestroyNotify)track_context_free);
+    recorder->outputs = g_ptr_array_new_with_free_func((GDestroyNotify)output_slot_free);
+    recorder->publishers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    recorder->room_name = g_strdup(request->room);
+    recorder->identity = g_strdup_printf("roomtape-%08x%08x", g_random_int(), g_random_int());
+    recorder->token = make_token(recorder);
+    read_token(recorder);
+    return recorder;
+}
+
+void webrtc_recorder_free(WebRTCRecorder *recorder)
+{
+    if (!recorder)
+        return;
+    signal_client_free(recorder->signal);
+    net_session_free(recorder->net);
+    g_ptr_array_unref(recorder->outputs);
+    g_ptr_array_unref(recorder->tracks);
+    g_hash_table_unref(recorder->publishers);
+    recording_request_free(recorder->request);
+    g_free(recorder->identity);
+    g_free(recorder->token);
+    g_free(recorder->room_name);
+    g_free(recorder->room_sid);
+    g_free(recorder->server_version);
+    g_free(recorder);
+}
+
+static NetSessionOut net_out(WebRTCRecorder *recorder)
+{
+    return (NetSessionOut){
+        .owner = recorder,
+        .mailbox = recorder->environment.mailbox,
+        .answer = on_answer,
+        .local_candidate = on_local_candidate,
+        .peer_state = on_peer_state,
+        .bad_offer = on_bad_offer,
+        .track_confirmed = on_track_confirmed,
+        .on_track = on_track,
+        .head_correction = on_head_correction,
+        .stats = on_stats,
+        .stopped = on_net_stopped,
+    };
+}
+
+void webrtc_recorder_start(WebRTCRecorder *recorder)
+{
+    const Config *config = recorder->environment.config;
+    recorder->origin_ns = clock_monotonic_ns();
+    recorder->requested_wall_ns = clock_wall_ns();
+    const NetSessionConfig net_config = {
+        .origin_ns = recorder->origin_ns,
+        .pool_max_bytes = config->recording_max_bytes,
+        .keyframe_timeout_ns = config->keyframe_ns,
+        .seek_interval_ns = config->seek_interval_ns,
+        .prefer_aes_256 = config->prefer_aes_256,
+        .cname = recorder->identity,
+    };
+    recorder->net =
+        net_session_new(recorder->environment.net_thread, &net_config, net_out(recorder));
+    recorder_set_state(recorder, EVENT_START);
+    recorder_connect(recorder);
+}
+
+void webrtc_recorder_stop(WebRTCRecorder *recorder, EndReason reason)
+{
+    if (!recorder_is_ending(recorder))
+        recorder_end(recorder, reason);
+}
+
+const char *webrtc_recorder_mint_id(const WebRTCRecorder *recorder)
+{
+    return recorder->request->mint_id;
+}
+
+RecordingState webrtc_recorder_state(const WebRTCRecorder *recorder)
+{
+    return recorder->state;
+}
+
+int64_t webrtc_recorder_requested_ns(const WebRTCRecorder *recorder)
+{
+    return recorder->origin_ns;
+}

@@ -1,0 +1,42 @@
+/* Runs one recording: joins the room, subscribes, hands tracks to outputs, stops, judges.
+ * Thread: main, all calls and callbacks. */
+#pragma once
+
+#include "config/config.h"
+#include "flow/recording_status.h"
+#include "recorder/recording_request.h"
+#include "sink/output.h"
+#include "transport/net_thread.h"
+
+typedef struct WebRTCRecorder WebRTCRecorder;
+
+typedef struct {
+    const Config *config;
+    NetThread *net_thread;
+    SinkPool *sink_pool;
+    Mailbox *mailbox; /* drained on main */
+} RecorderEnvironment;
+
+typedef struct {
+    void *owner;
+    void (*state_changed)(void *owner, WebRTCRecorder *recorder, RecordingState state);
+    /* A sidecar has its last contents. */
+    void (*sidecar_closed)(void *owner, const char *path);
+} RecorderOut;
+
+/* The request is complete: mint_id, url and room or token are set. Copied. */
+WebRTCRecorder *webrtc_recorder_new(const RecorderEnvironment *environment,
+                                    const RecordingRequest *request, RecorderOut out);
+/* In DISCONNECTED or STOPPED. */
+void webrtc_recorder_free(WebRTCRecorder *recorder);
+
+void webrtc_recorder_start(WebRTCRecorder *recorder);
+void webrtc_recorder_stop(WebRTCRecorder *recorder, EndReason reason);
+
+/* Does what is due; to be called about ten times a second. */
+void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns);
+
+const char *webrtc_recorder_mint_id(const WebRTCRecorder *recorder);
+RecordingState webrtc_recorder_state(const WebRTCRecorder *recorder);
+int64_t webrtc_recorder_requested_ns(const WebRTCRecorder *recorder); /* monotonic */
+RecordingStatus *webrtc_recorder_status(WebRTCRecorder *recorder);
