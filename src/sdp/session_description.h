@@ -4,7 +4,9 @@
 
 #include "flow/codec.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define SDP_MAX_SIZE (4u * 1024 * 1024)
 #define SDP_MAX_SECTIONS 1024
@@ -66,6 +68,7 @@ typedef struct {
     SdpSetup setup;                /* SDP_SETUP_ACTIVE unless the offer says active */
     const char *const *candidates; /* "candidate:..." lines without "a=" */
     unsigned candidate_count;
+    bool end_of_candidates; /* no others follow by trickle */
     uint64_t session_id;
     unsigned session_version;
 } SdpAnswerOptions;
