@@ -1,0 +1,287 @@
+"""The publishing program: joins a room with the LiveKit SDK and sends the test picture and sound.
+
+Started by harness.publisher; takes one JSON command a line and prints one JSON report a line.
+
+Its own offset between picture and sound is none, on both timelines that a receiver can see:
+- Frame n is captured at T0 + n / fps, by the monotonic clock, and carries that time. The SDK aligns
+  capture times to the same clock, so RTP time, sender report and time of sending all say T0 + n/fps.
+- A packet of Opus holds 20 ms, and its RTP time is its first sample's. The SDK knows no capture time
+  of sound: its sender reports pair a packet's RTP time with the moment at which the second half of
+  the packet was handed over. So each block of 10 ms is handed over 10 ms before its own time (with
+  no queue in the source, the SDK encodes and sends at once): the packet beginning at T0 + t is
+  completed, sent and reported at T0 + t. What remains is the scheduler's jitter.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+
+import numpy as np
+from livekit import rtc
+from livekit.rtc._ffi_client import FfiClient
+from livekit.rtc._proto import ffi_pb2, room_pb2, video_frame_pb2
+
+from harness import picture
+
+BLOCK = picture.SAMPLE_RATE // 100
+AUDIO_LEAD = 0.010
+CODECS = {
+    "vp8": video_frame_pb2.VP8,
+    "h264": video_frame_pb2.H264,
+    "vp9": video_frame_pb2.VP9,
+    "av1": video_frame_pb2.AV1,
+    "h265": video_frame_pb2.H265,
+}
+
+
+def say(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def wait_until(moment):
+    rest = moment - time.monotonic()
+    if rest > 0:
+        time.sleep(rest)
+
+
+class Pump(threading.Thread):
+    """Calls push(number) at T0 + number * step for each number, none left out."""
+
+    def __init__(self, origin, step, lead, push):
+        super().__init__(daemon=True)
+        self.origin, self.step, self.lead, self.push = origin, step, lead, push
+        self.first = int((time.monotonic() + 0.05 - origin) / step) + 1
+        self.next = self.first
+        self.latest = 0.0
+        self.ended = threading.Event()
+
+    def run(self):
+        while not self.ended.is_set():
+            due = self.origin + self.next * self.step - self.lead
+            wait_until(due)
+            self.latest = max(self.latest, time.monotonic() - due)
+            self.push(self.next)
+            self.next += 1
+
+    def end(self):
+        self.ended.set()
+        self.join()
+
+
+class OwnEncoder:
+    """Encodes the pictures here, so that each one is sent whatever libwebrtc thinks of the load."""
+
+    def __init__(self, options):
+        import av
+
+        name = {"h264": "libx264", "vp8": "libvpx", "h265": "libx265"}[options["codec"]]
+        self.codec = CODECS[options["codec"]]
+        self.context = av.CodecContext.create(name, "w")
+        self.context.width, self.context.height = options["width"], options["height"]
+        self.context.pix_fmt = "yuv420p"
+        self.context.framerate = options["fps"]
+        self.context.bit_rate = options["bitrate"]
+        self.context.gop_size = 100000
+        if name == "libvpx":
+            self.context.options = {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0"}
+        else:
+            self.context.options = {
+                "preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1", "profile": "baseline"
+            }  # fmt: skip
+        if name == "libx265":
+            del self.context.options["profile"]
+        if options["noise"]:
+            self.context.options = {**self.context.options, "crf": "1"}
+        self.source = rtc.EncodedVideoSource(options["width"], options["height"])
+        self.largest = self.keyframes = 0
+
+    def push(self, number, raw, shape, moment_us):
+        import av
+
+        wanted = self.source.take_feedback().keyframe_requested
+        frame = av.VideoFrame.from_ndarray(np.frombuffer(raw, np.uint8).reshape(shape), "yuv420p")
+        frame.pts = number
+        if wanted:
+            frame.pict_type = av.video.frame.PictureType.I
+        for packet in self.context.encode(frame):
+            kind = video_frame_pb2.ENCODED_FRAME_KEY if packet.is_keyframe else (
+                video_frame_pb2.ENCODED_FRAME_DELTA)  # fmt: skip
+            self.keyframes += packet.is_keyframe
+            self.largest = max(self.largest, packet.size)
+            width, height = self.context.width, self.context.height
+            self.source.capture_frame(
+                rtc.EncodedVideoFrame(bytes(packet), width, height, self.codec, kind, moment_us)
+            )
+
+
+class SdkEncoder:
+    def __init__(self, options):
+        self.width, self.height = options["width"], options["height"]
+        self.source = rtc.VideoSource(
+            self.width, self.height, is_screencast=options["screen"]
+        )
+
+    def push(self, _number, raw, _shape, moment_us):
+        frame = rtc.VideoFrame(self.width, self.height, rtc.VideoBufferType.I420, raw)
+        self.source.capture_frame(frame, timestamp_us=moment_us)
+
+
+class Publisher:
+    def __init__(self, options):
+        self.options = options
+        self.room = rtc.Room()
+        self.origin = time.monotonic()
+        self.pumps, self.tracks, self.publications, self.encoders = {}, {}, {}, {}
+
+    async def join(self):
+        self.room.on("disconnected", lambda reason: say("disconnected", reason=int(reason)))
+        await self.room.connect(
+            self.options["url"], self.options["token"], rtc.RoomOptions(auto_subscribe=False)
+        )
+        say("joined", sid=self.room.local_participant.sid, origin=self.origin)
+
+    async def leave(self):
+        for kind in list(self.pumps):
+            self.stop_pump(kind)
+        await self.room.disconnect()
+        say("left")
+
+    def stop_pump(self, kind):
+        pump = self.pumps.pop(kind, None)
+        if pump:
+            pump.end()
+            say("ended", kind=kind, first=pump.first, last=pump.next - 1, late=pump.latest)
+
+    async def publish(self, kind, muted=False):
+        options = room_pb2.TrackPublishOptions()
+        if kind in ("video", "screen"):
+            track = self.make_video(kind, options)
+        else:
+            track = self.make_audio(options)
+        if muted:
+            track.mute()
+        self.tracks[kind] = track
+        publication = await self.room.local_participant.publish_track(track, options)
+        self.publications[kind] = publication
+        if kind in self.pumps:
+            self.pumps[kind].start()
+            first = self.pumps[kind].first
+        say("published", kind=kind, sid=publication.sid, first=first, muted=muted,
+            at=time.monotonic())  # fmt: skip
+
+    def make_video(self, kind, options):
+        mine = {**self.options, "screen": kind == "screen"}
+        width, height, fps = mine["width"], mine["height"], mine["fps"]
+        encoder = OwnEncoder(mine) if mine["own_encoder"] else SdkEncoder(mine)
+        options.source = (
+            rtc.TrackSource.SOURCE_SCREENSHARE if kind == "screen" else rtc.TrackSource.SOURCE_CAMERA
+        )
+        options.video_codec = CODECS[mine["codec"]]
+        options.simulcast = mine["simulcast"]
+        options.video_encoding.max_bitrate = mine["bitrate"]
+        options.video_encoding.max_framerate = fps
+        options.degradation_preference = (
+            room_pb2.DEGRADATION_PREFERENCE_MAINTAIN_FRAMERATE_AND_RESOLUTION
+        )
+        if mine["own_encoder"]:
+            options.video_encoder = room_pb2.ENCODER_BACKEND_PRE_ENCODED
+
+        def push(number):
+            raw = picture.i420(number, width, height, fps, mine["noise"])
+            moment_us = round((self.origin + number / fps) * 1e6)
+            encoder.push(number, raw, (height * 3 // 2, width), moment_us)
+
+        self.encoders[kind] = encoder
+        self.pumps[kind] = Pump(self.origin, 1 / fps, 0, push)
+        return rtc.LocalVideoTrack.create_video_track(kind, encoder.source)
+
+    def make_audio(self, options):
+        options.source = rtc.TrackSource.SOURCE_MICROPHONE
+        options.dtx = self.options["dtx"]
+        options.red = False
+        source = rtc.AudioSource(picture.SAMPLE_RATE, 1, queue_size_ms=0)
+        self.encoders["audio"] = source
+
+        def push(number):
+            sound = picture.sound(number * BLOCK, BLOCK)
+            frame = rtc.AudioFrame(
+                (sound * 32767).astype(np.int16).tobytes(), picture.SAMPLE_RATE, 1, BLOCK
+            )
+            request = ffi_pb2.FfiRequest()
+            request.capture_audio_frame.source_handle = source._ffi_handle.handle
+            request.capture_audio_frame.buffer.CopyFrom(frame._proto_info())
+            FfiClient.instance.request(request)
+
+        pump = Pump(self.origin, BLOCK / picture.SAMPLE_RATE, AUDIO_LEAD, push)
+        self.pumps["audio"] = pump
+        return rtc.LocalAudioTrack.create_audio_track("audio", source)
+
+    async def stats(self, kind):
+        rows = []
+        for stat in await self.tracks[kind].get_stats():
+            if stat.WhichOneof("stats") == "outbound_rtp":
+                row = stat.outbound_rtp
+                rows.append(
+                    {
+                        "rid": row.outbound.rid,
+                        "frames_encoded": row.outbound.frames_encoded,
+                        "frames_sent": row.outbound.frames_sent,
+                        "packets": row.sent.packets_sent,
+                        "pli": row.outbound.pli_count,
+                        "nack": row.outbound.nack_count,
+                        "fps": row.outbound.frames_per_second,
+                        "width": row.outbound.frame_width,
+                        "keyframes": row.outbound.key_frames_encoded,
+                    }
+                )
+        pump, encoder = self.pumps[kind], self.encoders[kind]
+        say("stats", kind=kind, first=pump.first, last=pump.next - 1, late=pump.latest, sent=rows,
+            largest=getattr(encoder, "largest", 0), at=time.monotonic())  # fmt: skip
+
+    async def obey(self, command):
+        name, kind = command["do"], command.get("kind")
+        if name == "publish":
+            await self.publish(kind, command.get("muted", False))
+        elif name == "unpublish":
+            self.stop_pump(kind)
+            await self.room.local_participant.unpublish_track(self.publications.pop(kind).sid)
+            say("unpublished", kind=kind)
+        elif name in ("mute", "unmute"):
+            getattr(self.tracks[kind], name)()
+            say(name + "d", kind=kind, at=time.monotonic(), last=self.pumps[kind].next - 1)
+        elif name == "stats":
+            await self.stats(kind)
+        elif name == "leave":
+            await self.leave()
+        elif name == "join":
+            self.room = rtc.Room()
+            self.options["token"] = command.get("token", self.options["token"])
+            await self.join()
+
+
+async def main():
+    publisher = Publisher(json.loads(sys.stdin.readline()))
+    if publisher.options["own_encoder"]:
+        import av  # noqa: F401  (slow: not while the sound is being sent)
+    try:
+        os.nice(-5)
+    except PermissionError:
+        pass
+    await publisher.join()
+    for kind in publisher.options["publish"]:
+        await publisher.publish(kind, kind in publisher.options["muted"])
+    loop = asyncio.get_running_loop()
+    while line := await loop.run_in_executor(None, sys.stdin.readline):
+        try:
+            await publisher.obey(json.loads(line))
+        except Exception as error:  # told, so that the test fails with it
+            say("error", text=repr(error))
+    say("quit")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+    os._exit(0)
