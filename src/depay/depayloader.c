@@ -34,7 +34,8 @@ struct Depayloader {
 };
 
 static const DepayOps *const codec_ops[CODEC_COUNT] = {
-    [CODEC_H264] = &depay_h264, [CODEC_VP8] = &depay_vp8,  [CODEC_OPUS] = &depay_opus,
+    [CODEC_H264] = &depay_h264, [CODEC_H265] = &depay_h265, [CODEC_VP8] = &depay_vp8,
+    [CODEC_VP9] = &depay_vp9,   [CODEC_AV1] = &depay_av1,   [CODEC_OPUS] = &depay_opus,
     [CODEC_PCMU] = &depay_pcm,  [CODEC_PCMA] = &depay_pcm,
 };
 

@@ -1,0 +1,181 @@
+#include "base/bytes.h"
+#include "depay/depay_ops.h"
+#include "depay/vp9_header.h"
+
+#define MAX_LAYERS 8 /* also what a superframe holds */
+
+typedef struct {
+    bool layer_open;
+    unsigned layers; /* layer frames of this picture */
+    size_t layer_start[MAX_LAYERS];
+    uint8_t spatial_id; /* of the last layer frame */
+    bool predicted;     /* P of the lowest one */
+    /* the stream: scalability structure */
+    unsigned size_count;
+    uint16_t widths[MAX_LAYERS], heights[MAX_LAYERS];
+} Vp9State;
+
+/* RFC 9628 4.2 */
+typedef struct {
+    bool is_predicted, starts_frame, ends_frame;
+    uint8_t spatial_id;
+    bool is_layer_dependent;
+} Vp9Descriptor;
+
+static void read_structure(Vp9State *self, ByteReader *reader)
+{
+    const uint8_t first = bytes_read_u8(reader);
+    const unsigned layers = (first >> 5) + 1u;
+    if (first & 0x10) {
+        for (unsigned i = 0; i < layers; i++) {
+            self->widths[i] = bytes_read_u16(reader);
+            self->heights[i] = bytes_read_u16(reader);
+        }
+        self->size_count = layers;
+    }
+    if (!(first & 0x08))
+        return;
+    const unsigned pictures = bytes_read_u8(reader);
+    for (unsigned i = 0; i < pictures && !reader->failed; i++)
+        bytes_skip(reader, bytes_read_u8(reader) >> 2 & 3);
+}
+
+static bool read_descriptor(Vp9State *self, ByteReader *reader, Vp9Descriptor *ret_descriptor)
+{
+    const uint8_t first = bytes_read_u8(reader);
+    const bool is_flexible = first & 0x10;
+    Vp9Descriptor descriptor = {
+        .is_predicted = first & 0x40,
+        .starts_frame = first & 0x08,
+        .ends_frame = first & 0x04,
+    };
+    if (first & 0x80 && bytes_read_u8(reader) & 0x80) /* I: picture id of 7 or 15 bits */
+        bytes_skip(reader, 1);
+    if (first & 0x20) { /* L */
+        const uint8_t layer = bytes_read_u8(reader);
+        descriptor.spatial_id = layer >> 1 & 7;
+        descriptor.is_layer_dependent = layer & 1;
+        if (!is_flexible)
+            bytes_skip(reader, 1); /* TL0PICIDX */
+    }
+    if (is_flexible && descriptor.is_predicted) {
+        unsigned references = 1;
+        while (bytes_read_u8(reader) & 1)
+            if (++references > 3)
+                return false;
+    }
+    if (first & 0x02)
+        read_structure(self, reader);
+    *ret_descriptor = descriptor;
+    return !reader->failed;
+}
+
+static void vp9_begin(void *state)
+{
+    Vp9State *self = state;
+    self->layer_open = false;
+    self->layers = 0;
+}
+
+static DepayVerdict begin_layer(Vp9State *self, const Vp9Descriptor *descriptor, size_t start)
+{
+    if (self->layers == MAX_LAYERS)
+        return DEPAY_MALFORMED;
+    if (self->layers == 0) {
+        /* A layer frame that builds on a lower one of this picture cannot be the first. */
+        if (descriptor->is_layer_dependent && descriptor->spatial_id > 0)
+            return DEPAY_INCOMPLETE;
+        self->predicted = descriptor->is_predicted;
+    } else if (descriptor->spatial_id <= self->spatial_id) {
+        return DEPAY_MALFORMED;
+    }
+    self->layer_open = true;
+    self->spatial_id = descriptor->spatial_id;
+    self->layer_start[self->layers++] = start;
+    return DEPAY_OK;
+}
+
+static DepayVerdict vp9_packet(void *state, FrameBuilder *builder, const RtpPacket *packet)
+{
+    Vp9State *self = state;
+    ByteReader reader = byte_reader(packet->payload, packet->payload_size);
+    Vp9Descriptor descriptor;
+    if (!read_descriptor(self, &reader, &descriptor))
+        return DEPAY_MALFORMED;
+    const size_t size = bytes_left(&reader);
+    const uint8_t *data = bytes_read_span(&reader, size);
+    if (size == 0)
+        return DEPAY_MALFORMED;
+    if (descriptor.starts_frame == self->layer_open)
+        return DEPAY_INCOMPLETE;
+    if (descriptor.starts_frame) {
+        const DepayVerdict verdict = begin_layer(self, &descriptor, frame_builder_size(builder));
+        if (verdict != DEPAY_OK)
+            return verdict;
+    } else if (descriptor.spatial_id != self->spatial_id) {
+        return DEPAY_INCOMPLETE;
+    }
+    frame_builder_append(builder, data, size);
+    self->layer_open = !descriptor.ends_frame;
+    return DEPAY_OK;
+}
+
+/* VP9 annex B: the index that joins several frames to one unit. */
+static void append_superframe_index(const Vp9State *self, FrameBuilder *builder)
+{
+    const size_t end = frame_builder_size(builder);
+    uint32_t sizes[MAX_LAYERS], largest = 0;
+    for (unsigned i = 0; i < self->layers; i++) {
+        const size_t next = i + 1 < self->layers ? self->layer_start[i + 1] : end;
+        sizes[i] = (uint32_t)(next - self->layer_start[i]);
+        if (sizes[i] > largest)
+            largest = sizes[i];
+    }
+    const unsigned width = largest > 0xffff ? 3 + (largest > 0xffffff) : 1 + (largest > 0xff);
+    const uint8_t marker = (uint8_t)(0xc0 | (width - 1) << 3 | (self->layers - 1));
+    uint8_t index[2 + 4 * MAX_LAYERS];
+    unsigned used = 0;
+    index[used++] = marker;
+    for (unsigned i = 0; i < self->layers; i++)
+        for (unsigned byte = 0; byte < width; byte++)
+            index[used++] = (uint8_t)(sizes[i] >> (8 * byte));
+    index[used++] = marker;
+    frame_builder_append(builder, index, used);
+}
+
+static DepayVerdict vp9_finish(void *state, FrameBuilder *builder, bool head_uncertain,
+                               DepayPicture *ret_picture)
+{
+    (void)head_uncertain;
+    Vp9State *self = state;
+    if (self->layer_open || self->layers == 0)
+        return DEPAY_INCOMPLETE;
+    Vp9Header header;
+    if (!vp9_header_parse(frame_builder_data(builder), frame_builder_size(builder), &header))
+        return DEPAY_MALFORMED;
+    DepayPicture picture = {.has_picture = true, .is_key = header.is_key && !self->predicted};
+    if (picture.is_key) {
+        const bool has_size = self->layers > 1 && self->spatial_id < self->size_count &&
+                              self->widths[self->spatial_id] && self->heights[self->spatial_id];
+        picture.width = has_size ? self->widths[self->spatial_id] : header.width;
+        picture.height = has_size ? self->heights[self->spatial_id] : header.height;
+    }
+    if (self->layers > 1)
+        append_superframe_index(self, builder);
+    *ret_picture = picture;
+    return builder->failure;
+}
+
+static bool vp9_is_disposable(const void *state)
+{
+    (void)state;
+    return false;
+}
+
+const DepayOps depay_vp9 = {
+    .state_size = sizeof(Vp9State),
+    .begin = vp9_begin,
+    .packet = vp9_packet,
+    .finish = vp9_finish,
+    .is_disposable = vp9_is_disposable,
+};
