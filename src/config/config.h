@@ -2,10 +2,10 @@
  * Thread: main; values do not change after start. */
 #pragma once
 
+#include <glib.h>
+
 #include "base/log.h"
 #include "flow/container.h"
-
-#include <glib.h>
 
 #define CONFIG_ERROR (config_error_quark())
 GQuark config_error_quark(void);
@@ -23,8 +23,8 @@ typedef struct {
 
     /* queues.* */
     unsigned video_max_items, audio_max_items;
-    uint64_t queue_max_bytes;        /* per track */
-    uint64_t recording_max_bytes;    /* pool ceiling of one recording */
+    uint64_t queue_max_bytes;     /* per track */
+    uint64_t recording_max_bytes; /* pool ceiling of one recording */
 
     /* output */
     char *output_dir, *output_template;
@@ -51,22 +51,41 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Config, config_free)
 bool config_load_file(Config *config, const char *path, GError **error);
 
 /* LIVEKIT_URL, LIVEKIT_API_KEY, LIVEKIT_API_SECRET (or *_FILE) and ROOMTAPE_* for every setting:
- * ROOMTAPE_TIMEOUTS_CONNECTION=20, ROOMTAPE_OUTPUT_DIR=... */
+ * ROOMTAPE_TIMEOUTS_CONNECTION=20, ROOMTAPE_OUTPUT_DIR=... An empty variable counts as not set, an
+ * unknown ROOMTAPE_ variable is an error. */
 bool config_load_environment(Config *config, char **environment, GError **error);
 
-/* One setting by its dotted key, as flags use it: config_set(config, "timeouts.connection", "20s"). */
+/* One setting by its dotted key, as flags use it: "timeouts.connection", "20s". */
 bool config_set(Config *config, const char *key, const char *value, GError **error);
 
-/* "30s", "1.5m", "500ms", "90" (seconds). */
+/* "30s", "1.5m", "500ms", "2h", "90" (seconds). */
 bool config_parse_duration(const char *text, int64_t *ret_ns);
+
+/* "16MiB", "8 GiB", "500MB", "1048576". */
+bool config_parse_bytes(const char *text, uint64_t *ret_bytes);
+
+typedef enum {
+    CONFIG_TEXT,     /* char * */
+    CONFIG_URL,      /* char * */
+    CONFIG_LISTEN,   /* char *, host:port */
+    CONFIG_DURATION, /* int64_t, ns; min and max are in ms, min -1: "auto" is allowed */
+    CONFIG_COUNT,    /* unsigned */
+    CONFIG_BYTES,    /* uint64_t */
+    CONFIG_BOOL,     /* bool */
+    CONFIG_FORMAT,   /* Container */
+    CONFIG_LEVEL,    /* LogLevel */
+} ConfigType;
 
 /* The table behind file, environment and documentation. */
 typedef struct {
-    const char *key;         /* "timeouts.connection" */
-    const char *environment; /* "ROOMTAPE_TIMEOUTS_CONNECTION" */
-    const char *default_text;
+    const char *key;          /* "timeouts.connection" */
+    const char *environment;  /* "ROOMTAPE_TIMEOUTS_CONNECTION" */
+    const char *default_text; /* NULL: none */
     const char *help;
-    bool secret;
+    bool secret; /* never shown; may be read from the file that ENVIRONMENT_FILE names */
+    ConfigType type;
+    size_t offset; /* of its member in Config */
+    int64_t min, max;
 } ConfigKey;
 
 const ConfigKey *config_keys(unsigned *ret_count);
