@@ -1,0 +1,13 @@
+#include <glib.h>
+
+#include "recorder_tests.h"
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    states_test_add();
+    verdict_test_add();
+    checklist_test_add();
+    track_pipeline_test_add();
+    return g_test_run();
+}

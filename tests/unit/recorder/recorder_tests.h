@@ -1,0 +1,8 @@
+/* The cases of this folder's test program.
+ * Thread: main. */
+#pragma once
+
+void states_test_add(void);
+void verdict_test_add(void);
+void checklist_test_add(void);
+void track_pipeline_test_add(void);

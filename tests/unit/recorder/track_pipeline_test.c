@@ -1,0 +1,163 @@
+#include <glib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "recorder/track_pipeline.h"
+#include "recorder_tests.h"
+
+#define START_NS (100 * NS_PER_SECOND)
+#define FRAME_NS (20 * NS_PER_MS)
+
+typedef struct {
+    Pool *pool;
+    MediaClock *clock;
+    BoundedQueue *queue;
+    TrackCounters counters;
+    TrackPipeline *pipeline;
+    unsigned on_track_calls;
+} Fixture;
+
+static void on_track(void *owner, unsigned track_id)
+{
+    Fixture *fixture = owner;
+    g_assert_cmpuint(track_id, ==, 3);
+    fixture->on_track_calls++;
+}
+
+static Fixture *fixture_new(TrackKind kind)
+{
+    Fixture *fixture = g_new0(Fixture, 1);
+    fixture->pool = pool_new(1 << 20);
+    fixture->clock = media_clock_new(START_NS);
+    fixture->queue = bounded_queue_new(kind, 200, 1 << 20);
+    const TrackPipelineConfig config = {
+        .track_id = 3,
+        .kind = kind,
+        .queue = fixture->queue,
+        .counters = &fixture->counters,
+        .clock = fixture->clock,
+        .pool = fixture->pool,
+        .keyframe_timeout_ns = 2 * NS_PER_SECOND,
+    };
+    fixture->pipeline =
+        track_pipeline_new(&config, (TrackPipelineOut){.owner = fixture, .on_track = on_track});
+    const ReceiverPayload payloads[] = {{111, CODEC_OPUS, 0}, {96, CODEC_VP8, 97}};
+    track_pipeline_bind(fixture->pipeline, 0x1234, 0, payloads, 2);
+    return fixture;
+}
+
+static void fixture_free(Fixture *fixture)
+{
+    track_pipeline_free(fixture->pipeline);
+    bounded_queue_free(fixture->queue);
+    media_clock_free(fixture->clock);
+    pool_unref(fixture->pool);
+    g_free(fixture);
+}
+
+static void push(Fixture *fixture, uint8_t payload_type, uint16_t sequence, const uint8_t *payload,
+                 size_t size)
+{
+    const RtpPacket packet = {
+        .payload = payload,
+        .payload_size = size,
+        .ssrc = 0x1234,
+        .timestamp = 960u * sequence,
+        .sequence = sequence,
+        .payload_type = payload_type,
+        .marker = true,
+        .arrival_ns = START_NS + FRAME_NS * sequence,
+    };
+    track_pipeline_push(fixture->pipeline, &packet);
+}
+
+static unsigned drain(Fixture *fixture, int64_t *ret_last_pts_ns)
+{
+    unsigned count = 0;
+    Frame *frame = NULL;
+    QueueGet got;
+    while ((got = bounded_queue_get(fixture->queue, &frame)) == QUEUE_FRAME) {
+        LedgerRow *row = &fixture->counters.ledger.rows[STAGE_QUEUE];
+        ledger_add(&row->out, 1);
+        if (ret_last_pts_ns) {
+            g_assert_cmpint(frame->pts_ns, >, *ret_last_pts_ns);
+            *ret_last_pts_ns = frame->pts_ns;
+        }
+        frame_unref(frame);
+        count++;
+    }
+    g_assert_cmpint(got, ==, QUEUE_END);
+    return count;
+}
+
+static void assert_balance(const Fixture *fixture)
+{
+    for (unsigned stage = 0; stage < STAGE_WRITE; stage++)
+        g_assert_true(ledger_row_balances(&fixture->counters.ledger, (Stage)stage));
+    for (unsigned stage = 1; stage < STAGE_WRITE; stage++)
+        g_assert_cmpuint(ledger_value(&fixture->counters.ledger.rows[stage].in), ==,
+                         ledger_value(&fixture->counters.ledger.rows[stage - 1].out));
+}
+
+static void test_audio(void)
+{
+    static const uint8_t opus[] = {0xf8, 0xff, 0xfe};
+    Fixture *fixture = fixture_new(TRACK_AUDIO);
+    for (uint16_t i = 1; i <= 50; i++)
+        push(fixture, 111, i, opus, sizeof opus);
+    track_pipeline_stop(fixture->pipeline, START_NS + NS_PER_SECOND);
+    int64_t last_pts_ns = -1;
+    g_assert_cmpuint(drain(fixture, &last_pts_ns), ==, 50);
+    g_assert_cmpint(llabs(last_pts_ns - NS_PER_SECOND), <, 50 * NS_PER_MS);
+    g_assert_cmpuint(fixture->on_track_calls, ==, 1);
+    assert_balance(fixture);
+    fixture_free(fixture);
+}
+
+static void test_video_without_keyframe(void)
+{
+    /* VP8 descriptor with start of partition 0, then a frame header that says "inter". */
+    static const uint8_t delta[] = {0x10, 0x01, 0x00, 0x00};
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    for (uint16_t i = 1; i <= 30; i++)
+        push(fixture, 96, i, delta, sizeof delta);
+    uint8_t buffer[1200];
+    ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
+    track_pipeline_feedback(fixture->pipeline, START_NS + NS_PER_SECOND, 1, &rtcp);
+    g_assert_cmpuint(ledger_value(&fixture->counters.plis), ==, 1);
+    g_assert_cmpuint(rtcp.size, ==, 12);
+    track_pipeline_stop(fixture->pipeline, START_NS + NS_PER_SECOND);
+    g_assert_cmpuint(drain(fixture, NULL), ==, 0);
+    const LedgerRow *depay = &fixture->counters.ledger.rows[STAGE_DEPAY];
+    g_assert_cmpuint(ledger_value(&depay->dropped[DROP_BEFORE_KEYFRAME]), ==, 30);
+    assert_balance(fixture);
+    fixture_free(fixture);
+}
+
+static void test_rebind_goes_on(void)
+{
+    static const uint8_t opus[] = {0xf8, 0xff, 0xfe};
+    Fixture *fixture = fixture_new(TRACK_AUDIO);
+    for (uint16_t i = 1; i <= 10; i++)
+        push(fixture, 111, i, opus, sizeof opus);
+    track_pipeline_unbind(fixture->pipeline, START_NS + 10 * FRAME_NS);
+    push(fixture, 111, 11, opus, sizeof opus);
+    const ReceiverPayload payload = {111, CODEC_OPUS, 0};
+    track_pipeline_bind(fixture->pipeline, 0x1234, 0, &payload, 1);
+    for (uint16_t i = 60; i < 70; i++)
+        push(fixture, 111, i, opus, sizeof opus);
+    track_pipeline_stop(fixture->pipeline, START_NS + 70 * FRAME_NS);
+    int64_t last_pts_ns = -1;
+    g_assert_cmpuint(drain(fixture, &last_pts_ns), ==, 20);
+    g_assert_cmpint(llabs(last_pts_ns - 69 * FRAME_NS), <, 50 * NS_PER_MS);
+    g_assert_cmpuint(fixture->on_track_calls, ==, 2);
+    assert_balance(fixture);
+    fixture_free(fixture);
+}
+
+void track_pipeline_test_add(void)
+{
+    g_test_add_func("/recorder/track-pipeline/audio", test_audio);
+    g_test_add_func("/recorder/track-pipeline/video-without-keyframe", test_video_without_keyframe);
+    g_test_add_func("/recorder/track-pipeline/rebind-goes-on", test_rebind_goes_on);
+}
