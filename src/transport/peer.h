@@ -42,6 +42,7 @@ typedef struct {
     bool tcp;            /* gather ICE-TCP candidates too */
     bool tcp_only;
     bool prefer_aes_256; /* offer AEAD_AES_256_GCM in front */
+    const char *srtp_profiles; /* OpenSSL's names, colon between; NULL = by prefer_aes_256 */
     const PeerIceServer *ice_servers;
     unsigned ice_server_count;
 } PeerConfig;
@@ -70,7 +71,7 @@ typedef struct {
 /* NULL with PEER_ERROR_CONFIG, for example for a `turns:` server. Starts gathering. */
 Peer *peer_new(NetThread *thread, const PeerConfig *config, PeerOut out, GError **error);
 
-/* Closes at once; no callback comes after it. */
+/* Closes at once; no callback comes after it. Not from within a callback of this peer. */
 void peer_free(Peer *peer);
 
 typedef struct {
@@ -111,6 +112,8 @@ typedef struct {
     char srtp_profile[40];       /* "AEAD_AES_128_GCM" */
     uint64_t datagrams, bytes;
     uint64_t undecryptable;      /* SRTP or SRTCP that failed its check */
+    uint64_t duplicates;         /* SRTP or SRTCP seen before, or older than the window */
+    uint64_t early_packets;      /* SRTP or SRTCP before there were keys */
     uint64_t unknown_datagrams;  /* neither STUN, DTLS, SRTP nor SRTCP */
     int receive_buffer_bytes;    /* effective SO_RCVBUF */
     unsigned data_channels;      /* open */

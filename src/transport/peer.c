@@ -1,0 +1,431 @@
+#include "transport/peer.h"
+
+#include <string.h>
+
+#include "base/check.h"
+#include "base/log.h"
+#include "transport/cipher.h"
+#include "transport/data_channels.h"
+#include "transport/demux.h"
+#include "transport/dtls.h"
+#include "transport/ice.h"
+#include "transport/sctp.h"
+
+#define EARLY_DATAGRAM_MAX 2048
+
+struct Peer {
+    NetThread *thread;
+    NetThreadCounters *thread_counters;
+    PeerOut out;
+    PeerState state;
+    bool is_server;
+    bool remote_is_dtls_client;
+    Ice *ice;
+    Dtls *dtls;
+    Cipher *cipher;
+    CipherProfile profile;
+    Sctp *sctp;
+    DataChannels *channels;
+    int receive_buffer_bytes;
+    /* The remote's first handshake message when it comes before this side's ICE is up. */
+    struct {
+        size_t size;
+        uint8_t data[EARLY_DATAGRAM_MAX];
+    } early;
+    struct {
+        uint64_t datagrams, bytes, undecryptable, duplicates, unknown, early;
+    } counters;
+};
+
+G_DEFINE_QUARK(peer - error, peer_error)
+
+const char *peer_state_name(PeerState state)
+{
+    switch (state) {
+    case PEER_NEW:
+        return "new";
+    case PEER_CHECKING:
+        return "checking";
+    case PEER_HANDSHAKE:
+        return "handshake";
+    case PEER_CONNECTED:
+        return "connected";
+    case PEER_DISCONNECTED:
+        return "disconnected";
+    case PEER_FAILED:
+        return "failed";
+    case PEER_CLOSED:
+        return "closed";
+    }
+    return "";
+}
+
+/* FAILED and CLOSED are final. */
+static void set_state(Peer *peer, PeerState state, const GError *error)
+{
+    if (peer->state == state || peer->state == PEER_FAILED || peer->state == PEER_CLOSED)
+        return;
+    log_debug("transport", NULL, "peer %s -> %s", peer_state_name(peer->state),
+              peer_state_name(state));
+    peer->state = state;
+    peer->out.state(peer->out.owner, state, error);
+}
+
+static void fail(Peer *peer, PeerError code, const char *sentence)
+{
+    g_autoptr(GError) error = g_error_new_literal(PEER_ERROR, code, sentence);
+    set_state(peer, PEER_FAILED, error);
+}
+
+/* ---- SCTP ---- */
+
+static void on_sctp_packet(void *owner, const uint8_t *data, size_t size)
+{
+    dtls_send(((Peer *)owner)->dtls, data, size);
+}
+
+static void on_sctp_up(void *owner)
+{
+    Peer *peer = owner;
+    data_channels_up(peer->channels, dtls_is_client(peer->dtls));
+}
+
+static void on_sctp_message(void *owner, uint16_t stream, uint32_t protocol, const uint8_t *data,
+                            size_t size)
+{
+    data_channels_receive(((Peer *)owner)->channels, stream, protocol, data, size);
+}
+
+static void on_stream_closed(void *owner, uint16_t stream)
+{
+    data_channels_close_stream(((Peer *)owner)->channels, stream);
+}
+
+static void on_message(void *owner, const PeerMessage *message)
+{
+    Peer *peer = owner;
+    if (peer->out.message)
+        peer->out.message(peer->out.owner, message);
+}
+
+static bool on_channel_send(void *owner, const SctpSend *how, const uint8_t *data, size_t size)
+{
+    Peer *peer = owner;
+    return peer->sctp && sctp_send(peer->sctp, how, data, size);
+}
+
+static void start_sctp(Peer *peer)
+{
+    const SctpOut out = {
+        .owner = peer,
+        .packet = on_sctp_packet,
+        .up = on_sctp_up,
+        .message = on_sctp_message,
+        .stream_closed = on_stream_closed,
+    };
+    peer->sctp = sctp_new(net_thread_context(peer->thread), out);
+}
+
+/* ---- DTLS ---- */
+
+static void on_dtls_datagram(void *owner, const uint8_t *data, size_t size)
+{
+    ice_send(((Peer *)owner)->ice, data, size);
+}
+
+static void on_dtls_connected(void *owner)
+{
+    Peer *peer = owner;
+    CipherKeys keys;
+    if (dtls_srtp_keys(peer->dtls, &peer->profile, &keys))
+        peer->cipher = cipher_new(peer->profile, &keys);
+    explicit_bzero(&keys, sizeof keys);
+    if (!peer->cipher) {
+        fail(peer, PEER_ERROR_DTLS,
+             "The DTLS handshake failed: the other side agreed to no SRTP profile.");
+        return;
+    }
+    start_sctp(peer);
+    set_state(peer, PEER_CONNECTED, NULL);
+}
+
+static void on_dtls_ended(void *owner, const char *sentence)
+{
+    Peer *peer = owner;
+    if (sentence)
+        fail(peer, PEER_ERROR_DTLS, sentence);
+    else
+        set_state(peer, PEER_CLOSED, NULL);
+}
+
+static void on_dtls_message(void *owner, const uint8_t *data, size_t size)
+{
+    Peer *peer = owner;
+    if (peer->sctp)
+        sctp_receive(peer->sctp, data, size);
+}
+
+static void take_dtls(Peer *peer, const uint8_t *data, size_t size)
+{
+    if (dtls_is_started(peer->dtls)) {
+        dtls_receive(peer->dtls, data, size);
+        return;
+    }
+    if (size > sizeof peer->early.data)
+        return;
+    memcpy(peer->early.data, data, size);
+    peer->early.size = size;
+}
+
+static void start_dtls(Peer *peer)
+{
+    peer->receive_buffer_bytes = ice_raise_receive_buffers(peer->ice);
+    set_state(peer, PEER_HANDSHAKE, NULL);
+    dtls_start(peer->dtls, !peer->remote_is_dtls_client);
+    if (peer->early.size > 0)
+        dtls_receive(peer->dtls, peer->early.data, peer->early.size);
+}
+
+/* ---- ICE ---- */
+
+static void take_rtp(Peer *peer, uint8_t *data, size_t size)
+{
+    switch (cipher_unprotect_rtp(peer->cipher, data, &size)) {
+    case CIPHER_OK:
+        peer->out.rtp(peer->out.owner, data, size, net_thread_now_ns(peer->thread));
+        break;
+    case CIPHER_DUPLICATE:
+        peer->counters.duplicates++;
+        break;
+    case CIPHER_BAD:
+        peer->counters.undecryptable++;
+        break;
+    }
+}
+
+static void take_rtcp(Peer *peer, uint8_t *data, size_t size)
+{
+    switch (cipher_unprotect_rtcp(peer->cipher, data, &size)) {
+    case CIPHER_OK:
+        peer->out.rtcp(peer->out.owner, data, size, net_thread_now_ns(peer->thread));
+        break;
+    case CIPHER_DUPLICATE:
+        peer->counters.duplicates++;
+        break;
+    case CIPHER_BAD:
+        peer->counters.undecryptable++;
+        break;
+    }
+}
+
+static void on_ice_datagram(void *owner, uint8_t *data, size_t size)
+{
+    Peer *peer = owner;
+    peer->counters.datagrams++;
+    peer->counters.bytes += size;
+    atomic_fetch_add_explicit(&peer->thread_counters->datagrams, 1, memory_order_relaxed);
+    const DemuxClass class = demux_classify(data, size);
+    if (!peer->cipher && (class == DEMUX_RTP || class == DEMUX_RTCP)) {
+        peer->counters.early++;
+        return;
+    }
+    switch (class) {
+    case DEMUX_RTP:
+        take_rtp(peer, data, size);
+        break;
+    case DEMUX_RTCP:
+        take_rtcp(peer, data, size);
+        break;
+    case DEMUX_DTLS:
+        take_dtls(peer, data, size);
+        break;
+    case DEMUX_STUN:
+    case DEMUX_UNKNOWN:
+        peer->counters.unknown++;
+        break;
+    }
+}
+
+static void on_ice_candidate(void *owner, const char *candidate)
+{
+    Peer *peer = owner;
+    peer->out.local_candidate(peer->out.owner, candidate);
+}
+
+static void lose_ice(Peer *peer)
+{
+    /* With keys at hand an ICE restart can bring it back. */
+    if (peer->cipher) {
+        set_state(peer, PEER_DISCONNECTED, NULL);
+        return;
+    }
+    g_autofree char *candidates = ice_describe_candidates(peer->ice);
+    g_autofree char *sentence =
+        g_strdup_printf("No pair of network addresses works (ICE): %s.", candidates);
+    fail(peer, PEER_ERROR_ICE, sentence);
+}
+
+static void find_ice(Peer *peer)
+{
+    if (!dtls_is_started(peer->dtls))
+        start_dtls(peer);
+    else if (peer->cipher)
+        set_state(peer, PEER_CONNECTED, NULL);
+}
+
+static void on_ice_state(void *owner, IceState state)
+{
+    Peer *peer = owner;
+    switch (state) {
+    case ICE_CHECKING:
+        if (peer->state == PEER_NEW)
+            set_state(peer, PEER_CHECKING, NULL);
+        break;
+    case ICE_CONNECTED:
+        find_ice(peer);
+        break;
+    case ICE_FAILED:
+        lose_ice(peer);
+        break;
+    }
+}
+
+/* ---- public ---- */
+
+static bool open_parts(Peer *peer, const PeerConfig *config, GError **error)
+{
+    GMainContext *context = net_thread_context(peer->thread);
+    const DtlsOut dtls_out = {
+        .owner = peer,
+        .datagram = on_dtls_datagram,
+        .connected = on_dtls_connected,
+        .ended = on_dtls_ended,
+        .message = on_dtls_message,
+    };
+    const DtlsOptions options = {config->prefer_aes_256, config->srtp_profiles};
+    peer->dtls = dtls_new(context, &options, dtls_out);
+    if (!peer->dtls) {
+        g_set_error(error, PEER_ERROR, PEER_ERROR_CONFIG, "\"%s\" is no list of SRTP profiles.",
+                    config->srtp_profiles);
+        return false;
+    }
+    const IceOut ice_out = {
+        .owner = peer,
+        .state = on_ice_state,
+        .candidate = on_ice_candidate,
+        .datagram = on_ice_datagram,
+    };
+    peer->ice = ice_new(context, config, ice_out, error);
+    return peer->ice != NULL;
+}
+
+Peer *peer_new(NetThread *thread, const PeerConfig *config, PeerOut out, GError **error)
+{
+    Peer *peer = g_new0(Peer, 1);
+    peer->thread = thread;
+    peer->thread_counters = net_thread_counters(thread);
+    peer->out = out;
+    peer->is_server = config->is_server;
+    peer->channels = data_channels_new(
+        (DataChannelsOut){.owner = peer, .send = on_channel_send, .message = on_message});
+    if (open_parts(peer, config, error))
+        return peer;
+    peer_free(peer);
+    return NULL;
+}
+
+void peer_free(Peer *peer)
+{
+    if (!peer)
+        return;
+    sctp_free(peer->sctp);
+    dtls_free(peer->dtls);
+    ice_free(peer->ice);
+    cipher_free(peer->cipher);
+    data_channels_free(peer->channels);
+    g_free(peer);
+}
+
+PeerLocal peer_local(Peer *peer)
+{
+    return (PeerLocal){ice_ufrag(peer->ice), ice_pwd(peer->ice), dtls_fingerprint(peer->dtls)};
+}
+
+char **peer_local_candidates(Peer *peer)
+{
+    return ice_local_candidates(peer->ice);
+}
+
+bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error)
+{
+    if (!dtls_is_started(peer->dtls)) {
+        peer->remote_is_dtls_client = remote->dtls_is_active;
+        if (!dtls_set_remote_fingerprint(peer->dtls, remote->fingerprint_hash,
+                                         remote->fingerprint_value)) {
+            g_set_error(error, PEER_ERROR, PEER_ERROR_DTLS,
+                        "The description's fingerprint \"%.20s %.100s\" is no SHA-256 fingerprint.",
+                        remote->fingerprint_hash ? remote->fingerprint_hash : "",
+                        remote->fingerprint_value ? remote->fingerprint_value : "");
+            return false;
+        }
+    }
+    if (!ice_is_credential(remote->ice_ufrag) || !ice_is_credential(remote->ice_pwd)) {
+        g_set_error_literal(error, PEER_ERROR, PEER_ERROR_ICE,
+                            "The description has no usable ICE user name and password.");
+        return false;
+    }
+    ice_set_remote(peer->ice, remote->ice_ufrag, remote->ice_pwd,
+                   peer->is_server || remote->ice_lite);
+    return true;
+}
+
+bool peer_add_remote_candidate(Peer *peer, const char *candidate)
+{
+    return ice_add_remote_candidate(peer->ice, candidate);
+}
+
+void peer_remote_candidates_done(Peer *peer)
+{
+    ice_remote_candidates_done(peer->ice);
+}
+
+bool peer_send_rtp(Peer *peer, uint8_t *packet, size_t size)
+{
+    return peer->cipher && cipher_protect_rtp(peer->cipher, packet, &size) &&
+           ice_send(peer->ice, packet, size);
+}
+
+bool peer_send_rtcp(Peer *peer, uint8_t *packet, size_t size)
+{
+    return peer->cipher && cipher_protect_rtcp(peer->cipher, packet, &size) &&
+           ice_send(peer->ice, packet, size);
+}
+
+bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits)
+{
+    return data_channels_open(peer->channels, label, ordered, max_retransmits);
+}
+
+bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_t size)
+{
+    return data_channels_send(peer->channels, label, data, size);
+}
+
+void peer_stats(Peer *peer, PeerStats *ret_stats)
+{
+    *ret_stats = (PeerStats){
+        .state = peer->state,
+        .datagrams = peer->counters.datagrams,
+        .bytes = peer->counters.bytes,
+        .undecryptable = peer->counters.undecryptable,
+        .duplicates = peer->counters.duplicates,
+        .unknown_datagrams = peer->counters.unknown,
+        .early_packets = peer->counters.early,
+        .receive_buffer_bytes = peer->receive_buffer_bytes,
+        .data_channels = data_channels_count(peer->channels),
+    };
+    ice_selected_pair(peer->ice, ret_stats->local, ret_stats->remote, sizeof ret_stats->local);
+    if (peer->cipher)
+        g_strlcpy(ret_stats->srtp_profile, cipher_profile_name(peer->profile),
+                  sizeof ret_stats->srtp_profile);
+}

@@ -1,0 +1,39 @@
+/* One SCTP association over DTLS (RFC 8261), for data channels (RFC 8831).
+ * Thread: net, calls and callbacks. The work is done on the stack's thread; packets cross by
+ * mailboxes with a ceiling, over which they are dropped as a network would. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define SCTP_MAX_MESSAGE 65535
+#define SCTP_MAX_STREAMS 1024
+
+typedef struct Sctp Sctp;
+
+typedef struct {
+    void *owner;
+    void (*packet)(void *owner, const uint8_t *data, size_t size); /* to send */
+    void (*up)(void *owner);
+    void (*message)(void *owner, uint16_t stream, uint32_t protocol, const uint8_t *data,
+                    size_t size);
+    void (*stream_closed)(void *owner, uint16_t stream);
+} SctpOut;
+
+/* Connects at once; both sides do, from and to port 5000. */
+Sctp *sctp_new(GMainContext *context, SctpOut out);
+void sctp_free(Sctp *sctp);
+
+void sctp_receive(Sctp *sctp, const uint8_t *data, size_t size);
+
+typedef struct {
+    uint16_t stream;
+    uint32_t protocol; /* payload protocol identifier (RFC 8831 8) */
+    bool is_ordered;
+    int max_retransmits; /* -1 = reliable */
+} SctpSend;
+
+/* False when the message is too large or too much waits. */
+bool sctp_send(Sctp *sctp, const SctpSend *how, const uint8_t *data, size_t size);
