@@ -1,0 +1,318 @@
+#include <string.h>
+
+#include "listener.h"
+#include "rtp/receiver.h"
+#include "rtp_test.h"
+
+static void in_order_without_a_copy(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    const RtpPacket packet = video_packet(65535, 0);
+    listener_push(listener, &packet);
+    g_assert_true(listener->last_payload == packet.payload);
+    listener_media(listener, 0, 1);
+    listener_media(listener, 1, 2);
+    listener_expect(listener, "65535 0 1");
+    g_assert_cmpint(receiver_advance(listener->receiver, 0), ==, CLOCK_NEVER);
+    listener_free(listener);
+}
+
+static void a_hole_holds_and_fills(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_media(listener, 10, 0);
+    listener_media(listener, 13, 1);
+    listener_media(listener, 12, 2);
+    listener_expect(listener, "10");
+    g_assert_cmpuint(listener_held(listener), ==, 2);
+    listener_media(listener, 11, 3);
+    listener_expect(listener, "11 12 13");
+    listener_media(listener, 12, 4);
+    listener_media(listener, 9, 5);
+    listener_expect(listener, "");
+    g_assert_cmpuint(listener_dropped(listener, DROP_DUPLICATE), ==, 1);
+    g_assert_cmpuint(listener_dropped(listener, DROP_LATE), ==, 1);
+    g_assert_cmpuint(ledger_value(&listener->counters.recovered), ==, 0);
+    g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, 0);
+    listener_free(listener);
+}
+
+static void a_hole_is_given_up_after_the_patience(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_media(listener, 1, 0);
+    listener_media(listener, 4, 100);
+    listener_media(listener, 6, 200);
+    uint16_t asked[8];
+    for (int64_t ms = 100; ms < 700; ms += 10) {
+        g_assert_cmpint(receiver_advance(listener->receiver, ms * NS_PER_MS), >, ms * NS_PER_MS);
+        receiver_take_nacks(listener->receiver, ms * NS_PER_MS, asked, 8);
+    }
+    listener_expect(listener, "1");
+    g_assert_cmpint(receiver_advance(listener->receiver, 700 * NS_PER_MS), ==, 800 * NS_PER_MS);
+    listener_expect(listener, "4/2");
+    g_assert_cmpint(receiver_advance(listener->receiver, 800 * NS_PER_MS), ==, CLOCK_NEVER);
+    listener_expect(listener, "6/1");
+    g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, 3);
+    g_assert_cmpuint(ledger_value(&listener->counters.nacks), ==, 9);
+    listener_media(listener, 3, 900);
+    g_assert_cmpuint(listener_dropped(listener, DROP_LATE), ==, 1);
+    listener_free(listener);
+}
+
+static void asks_at_the_moment_that_advance_names(void)
+{
+    Listener *listener = listener_new(TRACK_AUDIO, 0);
+    uint16_t asked[8];
+    listener_media(listener, 1, 0);
+    listener_media(listener, 3, 10);
+    g_assert_cmpint(receiver_advance(listener->receiver, 10 * NS_PER_MS), ==, 30 * NS_PER_MS);
+    g_assert_cmpuint(receiver_take_nacks(listener->receiver, 29 * NS_PER_MS, asked, 8), ==, 0);
+    g_assert_cmpint(receiver_advance(listener->receiver, 30 * NS_PER_MS), ==, 135 * NS_PER_MS);
+    g_assert_cmpuint(receiver_take_nacks(listener->receiver, 30 * NS_PER_MS, asked, 8), ==, 1);
+    g_assert_cmpuint(asked[0], ==, 2);
+    listener_media(listener, 2, 40); /* sound is sent again on its own SSRC */
+    listener_expect(listener, "1 2 3");
+    g_assert_cmpuint(ledger_value(&listener->counters.recovered), ==, 1);
+    listener_free(listener);
+}
+
+static void a_retransmission_fills_its_hole(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_media(listener, 65534, 0);
+    listener_media(listener, 1, 1);
+    listener_retransmission(listener, 65535, 30);
+    listener_expect(listener, "65534 65535");
+    g_assert_cmpuint(listener->last_size, ==, 3);
+    listener_retransmission(listener, 0, 31);
+    listener_expect(listener, "0 1");
+    listener_retransmission(listener, 0, 32);
+    listener_retransmission(listener, 50, 33);
+    listener_expect(listener, "");
+    g_assert_cmpuint(ledger_value(&listener->counters.recovered), ==, 2);
+    g_assert_cmpuint(listener_dropped(listener, DROP_DUPLICATE), ==, 1);
+    g_assert_cmpuint(listener_dropped(listener, DROP_LATE), ==, 1);
+    listener_free(listener);
+}
+
+static void malformed_retransmissions_are_counted(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_retransmission(listener, 1, 0); /* before any media */
+    listener_media(listener, 1, 0);
+    RtpPacket packet = video_packet(5, 1);
+    packet.ssrc = RTX_SSRC;
+    packet.payload_type = VIDEO_RTX_TYPE;
+    packet.payload_size = 0; /* a bandwidth probe */
+    listener_push(listener, &packet);
+    packet.payload_size = 1;
+    listener_push(listener, &packet);
+    packet.payload_size = 5;
+    packet.payload_type = 50;
+    listener_push(listener, &packet);
+    packet.ssrc = 0x33333333;
+    listener_push(listener, &packet);
+    listener_expect(listener, "1");
+    g_assert_cmpuint(listener_dropped(listener, DROP_LATE), ==, 1);
+    g_assert_cmpuint(listener_dropped(listener, DROP_EMPTY), ==, 1);
+    g_assert_cmpuint(listener_dropped(listener, DROP_MALFORMED), ==, 2);
+    g_assert_cmpuint(listener_dropped(listener, DROP_UNKNOWN_PAYLOAD), ==, 1);
+    listener_free(listener);
+}
+
+static void padding_takes_a_number_and_is_no_loss(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_padding(listener, 1, 0);
+    listener_media(listener, 2, 1);
+    listener_padding(listener, 3, 2);
+    listener_media(listener, 4, 3);
+    listener_expect(listener, "2 4");
+    listener_padding(listener, 6, 4);
+    listener_media(listener, 7, 5);
+    listener_media(listener, 5, 6);
+    listener_expect(listener, "5 7");
+    listener_padding(listener, 6, 7);
+    g_assert_cmpuint(listener_dropped(listener, DROP_EMPTY), ==, 3);
+    g_assert_cmpuint(listener_dropped(listener, DROP_DUPLICATE), ==, 1);
+    g_assert_cmpuint(listener->lost, ==, 0);
+    listener_free(listener);
+}
+
+static void unknown_payload_takes_a_number(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    RtpPacket packet = video_packet(1, 5);
+    packet.payload_type = 63;
+    listener_push(listener, &packet);
+    g_assert_cmpint(atomic_load(&listener->counters.first_packet_ns), ==, 0);
+    listener_media(listener, 2, 6);
+    g_assert_cmpint(atomic_load(&listener->counters.first_packet_ns), ==, 6 * NS_PER_MS);
+    g_assert_cmpint(atomic_load(&listener->counters.codec), ==, CODEC_VP8);
+    packet.sequence = 3;
+    listener_push(listener, &packet);
+    listener_media(listener, 4, 7);
+    listener_expect(listener, "2 4");
+    g_assert_cmpuint(listener_dropped(listener, DROP_UNKNOWN_PAYLOAD), ==, 2);
+    g_assert_cmpuint(ledger_value(&listener->counters.packets), ==, 2);
+    listener_free(listener);
+}
+
+static void one_wild_packet_changes_nothing(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_media(listener, 1, 0);
+    listener_media(listener, 30000, 1);
+    g_assert_cmpuint(listener_held(listener), ==, 1);
+    listener_media(listener, 30000, 1);
+    listener_media(listener, 2, 2);
+    listener_media(listener, 40000, 3);
+    listener_media(listener, 3, 4);
+    listener_expect(listener, "1 2 3");
+    receiver_flush(listener->receiver, 0);
+    g_assert_cmpuint(listener_dropped(listener, DROP_MALFORMED), ==, 3);
+    g_assert_cmpuint(listener_held(listener), ==, 0);
+    g_assert_cmpuint(listener->lost, ==, 0);
+    listener_free(listener);
+}
+
+static void two_that_follow_are_a_new_beginning(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_media(listener, 1, 0);
+    listener_media(listener, 3, 1);
+    listener_media(listener, 30000, 2);
+    listener_media(listener, 30001, 3);
+    listener_media(listener, 30002, 4);
+    listener_expect(listener, "1 3/1 30000/1 30001 30002");
+    g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, 1);
+    uint16_t asked[8];
+    g_assert_cmpuint(receiver_take_nacks(listener->receiver, NS_PER_SECOND, asked, 8), ==, 0);
+    listener_free(listener);
+}
+
+/* 360 kB in one burst, its first packet missing. */
+static void a_key_frame_fits_behind_a_hole(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_media(listener, 1, 0);
+    for (uint16_t i = 3; i <= 302; i++)
+        listener_media(listener, i, 1);
+    g_assert_cmpuint(listener_held(listener), ==, 300);
+    listener_retransmission(listener, 2, 80);
+    g_assert_cmpuint(listener->handed_out, ==, 302);
+    g_assert_cmpuint(listener->lost, ==, 0);
+    listener_free(listener);
+}
+
+static void a_full_window_gives_up_the_oldest(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 8);
+    listener_media(listener, 1, 0);
+    for (uint16_t i = 3; i <= 9; i++)
+        listener_media(listener, i, 0);
+    listener_expect(listener, "1");
+    listener_media(listener, 10, 0);
+    listener_expect(listener, "3/1 4 5 6 7 8 9 10");
+    listener_media(listener, 1010, 0); /* most of it never fits into the window */
+    listener_expect(listener, "");
+    uint16_t asked[32];
+    g_assert_cmpuint(receiver_take_nacks(listener->receiver, NS_PER_SECOND, asked, 32), ==, 7);
+    g_assert_cmpuint(asked[0], ==, 1003);
+    receiver_flush(listener->receiver, 0);
+    listener_expect(listener, "1010/999");
+    g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, 1000);
+    listener_free(listener);
+}
+
+static void no_memory_for_a_huge_packet(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    uint8_t *payload = g_malloc0(70000);
+    RtpPacket packet = video_packet(3, 0);
+    packet.payload = payload;
+    packet.payload_size = 70000;
+    listener_media(listener, 1, 0);
+    listener_push(listener, &packet);
+    g_assert_cmpuint(listener_dropped(listener, DROP_NO_MEMORY), ==, 1);
+    listener_media(listener, 2, 1);
+    listener_expect(listener, "1 2");
+    listener_push(listener, &packet); /* in order it needs no memory */
+    listener_expect(listener, "3");
+    g_free(payload);
+    listener_free(listener);
+}
+
+static void the_report_tells_what_came(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    RtcpReportBlock block;
+    g_assert_false(receiver_report_block(listener->receiver, 0, &block));
+    for (uint16_t i = 65500; i != 100; i++) {
+        if (i % 4 != 3)
+            listener_media(listener, i, 1);
+    }
+    const RtcpSenderReport foreign = {.ssrc = 5, .ntp = 1};
+    const RtcpSenderReport own = {.ssrc = MAIN_SSRC, .ntp = UINT64_C(0x123456789abc)};
+    receiver_sender_report(listener->receiver, &own, NS_PER_SECOND);
+    receiver_sender_report(listener->receiver, &foreign, NS_PER_SECOND);
+    g_assert_true(receiver_report_block(listener->receiver, 2 * NS_PER_SECOND, &block));
+    g_assert_cmphex(block.ssrc, ==, MAIN_SSRC);
+    g_assert_cmpuint(block.highest_sequence, ==, 65536 + 98);
+    g_assert_cmpint(block.total_lost, ==, 33);
+    g_assert_cmphex(block.last_sr, ==, 0x12345678);
+    g_assert_cmpuint(block.delay_since_sr, ==, 65536);
+    g_assert_cmpuint(ledger_value(&listener->counters.sender_reports), ==, 1);
+    listener_free(listener);
+}
+
+/* Loss, reordering, duplicates and retransmissions at random: nothing disappears from the ledger
+ * and the packets come out in order. */
+static void the_ledger_balances_under_any_weather(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 64);
+    GRand *chance = g_rand_new_with_seed(7);
+    uint16_t asked[64];
+    for (unsigned i = 0; i < 100000; i++) {
+        const int64_t at_ms = i;
+        const int number = (int)i + g_rand_int_range(chance, -3, 4);
+        if (g_rand_int_range(chance, 0, 10) > 0)
+            listener_media(listener, (uint16_t)number, at_ms);
+        receiver_advance(listener->receiver, at_ms * NS_PER_MS);
+        const unsigned count =
+            receiver_take_nacks(listener->receiver, at_ms * NS_PER_MS, asked, G_N_ELEMENTS(asked));
+        for (unsigned k = 0; k < count; k++) {
+            if (g_rand_int_range(chance, 0, 4) > 0)
+                listener_retransmission(listener, asked[k], at_ms);
+        }
+    }
+    receiver_flush(listener->receiver, 0);
+    const LedgerRow *row = &listener->counters.ledger.rows[STAGE_RECEIVE];
+    g_assert_cmpuint(ledger_value(&row->held), ==, 0);
+    g_assert_true(ledger_row_balances(&listener->counters.ledger, STAGE_RECEIVE));
+    g_assert_cmpuint(ledger_value(&row->out), ==, listener->handed_out);
+    g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, listener->lost);
+    g_assert_cmpuint(ledger_value(&listener->counters.recovered), >, 1000);
+    g_rand_free(chance);
+    listener_free(listener);
+}
+
+void receiver_test_add(void)
+{
+    g_test_add_func("/receiver/in_order", in_order_without_a_copy);
+    g_test_add_func("/receiver/hole_fills", a_hole_holds_and_fills);
+    g_test_add_func("/receiver/gives_up", a_hole_is_given_up_after_the_patience);
+    g_test_add_func("/receiver/asks", asks_at_the_moment_that_advance_names);
+    g_test_add_func("/receiver/retransmission", a_retransmission_fills_its_hole);
+    g_test_add_func("/receiver/malformed_retransmission", malformed_retransmissions_are_counted);
+    g_test_add_func("/receiver/padding", padding_takes_a_number_and_is_no_loss);
+    g_test_add_func("/receiver/unknown_payload", unknown_payload_takes_a_number);
+    g_test_add_func("/receiver/one_wild_packet", one_wild_packet_changes_nothing);
+    g_test_add_func("/receiver/new_beginning", two_that_follow_are_a_new_beginning);
+    g_test_add_func("/receiver/key_frame", a_key_frame_fits_behind_a_hole);
+    g_test_add_func("/receiver/full_window", a_full_window_gives_up_the_oldest);
+    g_test_add_func("/receiver/no_memory", no_memory_for_a_huge_packet);
+    g_test_add_func("/receiver/report", the_report_tells_what_came);
+    g_test_add_func("/receiver/ledger", the_ledger_balances_under_any_weather);
+}
