@@ -1,9 +1,8 @@
 /* Finds recordings by mint_id in the sidecars of the output folder, and closes what a crash left.
  * A sidecar is {"roomtape": version, "state": "recording" | "finished", "identity", "screen_share",
  * "recording": {...}}, where "recording" is the object of store/status_json.h: mint_id, state,
- * started_at, requested_at, outcome, code, error, output_path, outputs (paths), files (objects). All
- * sidecars of one recording hold the same "recording".
- * Thread: main. */
+ * started_at, requested_at, outcome, code, error, output_path, outputs (paths), files (objects).
+ * All sidecars of one recording hold the same "recording". Thread: main. */
 #pragma once
 
 #include <json-glib/json-glib.h>

@@ -2,13 +2,18 @@
  * Thread: main; touches the file system only in output_path_reserve(). */
 #pragma once
 
-#include "flow/container.h"
-
 #include <glib.h>
+
+#include "flow/container.h"
 
 #define STORE_ERROR (store_error_quark())
 GQuark store_error_quark(void);
-typedef enum { STORE_ERROR_BAD_TEMPLATE, STORE_ERROR_EXISTS, STORE_ERROR_DISK_FULL, STORE_ERROR_WRITE } StoreError;
+typedef enum {
+    STORE_ERROR_BAD_TEMPLATE,
+    STORE_ERROR_EXISTS,
+    STORE_ERROR_DISK_FULL,
+    STORE_ERROR_WRITE
+} StoreError;
 
 #define OUTPUT_PATH_DEFAULT_TEMPLATE "{room_name}-{publisher_identity}-{time}"
 
@@ -19,7 +24,7 @@ typedef struct {
     bool screen_share;    /* a second file of the same person gets "-screen_share" when the template
                              has neither {track_source} nor {track_id} */
     bool several_outputs; /* a fixed name gets "-{publisher_identity}" */
-    unsigned nth;         /* 0, or the number of a further track of the same kind and source: "-2" */
+    unsigned nth; /* 0, or the number of a further track of the same kind and source: "-2" */
 } OutputPathValues;
 
 /* One path component of at most 100 bytes: no '/', NUL, control characters, leading dot or "..";
@@ -34,5 +39,6 @@ char *output_path_stem(const char *directory, const char *template, const Output
                        Container *ret_container, GError **error);
 
 /* Creates the folders and reserves a free stem by creating its sidecar STEM.json exclusively: "-2",
- * "-3" ... "-99" where any STEM.* of ours exists. Returns the stem; `ret_fd` is the open sidecar. */
+ * "-3" ... "-99" where any STEM.* of ours exists. Returns the stem; `ret_fd` is the open sidecar.
+ */
 char *output_path_reserve(const char *stem, int *ret_fd, GError **error);

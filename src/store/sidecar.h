@@ -3,9 +3,9 @@
  * Thread: main. */
 #pragma once
 
-#include "store/output_path.h"
-
 #include <json-glib/json-glib.h>
+
+#include "store/output_path.h"
 
 typedef struct Sidecar Sidecar;
 
