@@ -104,11 +104,20 @@ typedef struct {
     uint64_t bytes;
 } Found;
 
+static bool is_listed(const Found *found, const char *path)
+{
+    for (unsigned i = 0; i < json_array_get_length(found->paths); i++) {
+        if (strcmp(json_array_get_string_element(found->paths, i), path) == 0)
+            return true;
+    }
+    return false;
+}
+
 static void add_file(Found *found, const char *path)
 {
     struct stat status;
     int64_t duration_ns = 0;
-    if (lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
+    if (is_listed(found, path) || lstat(path, &status) != 0 || !S_ISREG(status.st_mode))
         return;
     if (!found->measure(path, &duration_ns)) {
         log_warning("catalog", NULL, "%s does not play and is left as it is.", path);
@@ -138,6 +147,18 @@ static void add_files(Found *found, const char *sidecar_path)
         }
         if (part > 1 && json_array_get_length(found->paths) == before)
             break;
+    }
+}
+
+/* The other outputs of the same recording, as its last status named them. */
+static void add_named_files(Found *found, JsonObject *recording)
+{
+    JsonNode *node = json_object_get_member(recording, "outputs");
+    JsonArray *outputs = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+    for (unsigned i = 0; outputs && i < json_array_get_length(outputs); i++) {
+        JsonNode *element = json_array_get_element(outputs, i);
+        if (JSON_NODE_HOLDS_VALUE(element) && json_node_get_value_type(element) == G_TYPE_STRING)
+            add_file(found, json_node_get_string(element));
     }
 }
 
@@ -176,9 +197,11 @@ static bool replace(const char *path, JsonNode *root)
 static bool close_leftover(const char *path, JsonNode *root, CatalogMeasureFn measure)
 {
     Found found = {.paths = json_array_new(), .files = json_array_new(), .measure = measure};
-    add_files(&found, path);
     JsonObject *object = json_node_get_object(root);
-    set_interrupted(recording_of(root), &found);
+    JsonObject *recording = recording_of(root);
+    add_named_files(&found, recording);
+    add_files(&found, path);
+    set_interrupted(recording, &found);
     json_object_set_string_member(object, "state", "finished");
     const bool is_done = replace(path, root);
     json_array_unref(found.paths);

@@ -6,6 +6,8 @@
 #pragma once
 
 #include <json-glib/json-glib.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 typedef struct Catalog Catalog;
 
