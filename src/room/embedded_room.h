@@ -1,7 +1,7 @@
 /* A small LiveKit-compatible room on loopback with synthetic publishers and scripted faults, for
  * the demo and the tests. It speaks v0 /rtc with one server-offered connection per subscriber,
  * encodes each publisher once and sends to every subscriber.
- * Thread: main, all calls; it answers from the thread-default GMainContext of embedded_room_new().
+ * Thread: main, all calls; it answers from the default GMainContext.
  * Its one clock, used by publishers' times and by faults, is zero until the first subscriber has
  * joined and runs from then on. */
 #pragma once

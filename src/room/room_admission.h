@@ -1,0 +1,28 @@
+/* Decides whether a request to /rtc may join, with livekit-server's statuses.
+ * Thread: main; no state. */
+#pragma once
+
+#include <glib.h>
+
+#include "room/fault_script.h"
+
+typedef struct {
+    const char *api_key, *api_secret, *room_name;
+    const FaultScript *script;
+    int64_t at_ns; /* of the room's clock */
+} AdmissionRules;
+
+typedef struct {
+    const char *authorization; /* header, or NULL */
+    GHashTable *query;         /* or NULL */
+} AdmissionRequest;
+
+typedef struct {
+    unsigned status; /* 200 = welcome */
+    const char *text;
+    char *identity;
+    gboolean hidden, auto_subscribe;
+} Admission;
+
+Admission room_admission_check(const AdmissionRules *rules, const AdmissionRequest *request);
+void room_admission_clear(Admission *admission);
