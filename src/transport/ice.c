@@ -275,19 +275,35 @@ bool ice_set_remote(Ice *ice, const char *ufrag, const char *pwd, bool is_contro
     return nice_agent_set_remote_credentials(ice->agent, ice->stream, ufrag, pwd);
 }
 
+/* candidate:FOUNDATION COMPONENT TRANSPORT PRIORITY ADDRESS PORT typ TYPE [NAME VALUE]... (RFC 8839
+ * 5.1). libnice's parser trusts that a TCP candidate has its tcptype. */
+static bool has_candidate_form(const char *text)
+{
+    g_auto(GStrv) words = g_strsplit(text, " ", 0);
+    const guint count = g_strv_length(words);
+    if (!g_str_has_prefix(text, "candidate:") || count < 8 || strcmp(words[6], "typ") != 0)
+        return false;
+    if (g_ascii_strcasecmp(words[2], "udp") == 0)
+        return true;
+    for (guint i = 8; i + 1 < count; i += 2) {
+        if (strcmp(words[i], "tcptype") == 0)
+            return g_ascii_strcasecmp(words[2], "tcp") == 0;
+    }
+    return false;
+}
+
 bool ice_add_remote_candidate(Ice *ice, const char *text)
 {
-    if (!text || strlen(text) > CANDIDATE_MAX_LENGTH)
+    if (!text || strlen(text) > CANDIDATE_MAX_LENGTH || !has_candidate_form(text))
         return false;
     g_autofree char *line = g_strconcat("a=", text, NULL);
     NiceCandidate *candidate = nice_agent_parse_remote_candidate_sdp(ice->agent, ice->stream, line);
     if (!candidate)
         return false;
-    bool is_taken = false;
-    if (candidate->component_id == COMPONENT) {
-        GSList one = {.data = candidate};
-        is_taken = nice_agent_set_remote_candidates(ice->agent, ice->stream, COMPONENT, &one) > 0;
-    }
+    GSList one = {.data = candidate};
+    const bool is_taken =
+        candidate->component_id == COMPONENT && nice_address_get_port(&candidate->addr) != 0 &&
+        nice_agent_set_remote_candidates(ice->agent, ice->stream, COMPONENT, &one) > 0;
     nice_candidate_free(candidate);
     return is_taken;
 }

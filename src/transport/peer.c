@@ -1,5 +1,3 @@
-#include "transport/peer.h"
-
 #include <string.h>
 
 #include "base/check.h"
@@ -9,6 +7,7 @@
 #include "transport/demux.h"
 #include "transport/dtls.h"
 #include "transport/ice.h"
+#include "transport/peer_private.h"
 #include "transport/sctp.h"
 
 #define EARLY_DATAGRAM_MAX 2048
@@ -244,6 +243,11 @@ static void on_ice_datagram(void *owner, uint8_t *data, size_t size)
         peer->counters.unknown++;
         break;
     }
+}
+
+void peer_inject_for_test(Peer *peer, uint8_t *data, size_t size)
+{
+    on_ice_datagram(peer, data, size);
 }
 
 static void on_ice_candidate(void *owner, const char *candidate)

@@ -1,0 +1,10 @@
+#include "transport_test.h"
+
+#include <glib.h>
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    peer_test_add();
+    return g_test_run();
+}

@@ -1,0 +1,5 @@
+/* The parts of this folder's test program. */
+#pragma once
+
+void peer_test_add(void);
+void parts_test_add(void);
