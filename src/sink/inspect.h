@@ -2,23 +2,23 @@
  * Thread: any; blocks. Untrusted files: FFmpeg reads them, our limits bound what is kept. */
 #pragma once
 
-#include "flow/codec.h"
-
 #include <stddef.h>
+
+#include "flow/codec.h"
 
 #define INSPECT_MAX_TRACKS 64
 #define INSPECT_MAX_GAPS 64
 
 typedef struct {
     TrackKind kind;
-    char codec[32];          /* FFmpeg's name: "h264", "opus" */
-    uint32_t width, height;  /* video */
+    char codec[32];                 /* FFmpeg's name: "h264", "opus" */
+    uint32_t width, height;         /* video */
     uint32_t sample_rate, channels; /* audio */
     uint64_t packets, keyframes, bytes;
     int64_t first_pts_ns, last_pts_ns; /* from the file's zero */
     int64_t duration_ns;
     double frames_per_second;
-    unsigned gap_count;      /* no packet for over a second */
+    unsigned gap_count; /* no packet for over a second */
     struct {
         int64_t start_ns, end_ns;
     } gaps[INSPECT_MAX_GAPS];
@@ -26,14 +26,14 @@ typedef struct {
 } InspectTrack;
 
 typedef struct {
-    char container[32];      /* "mp4", "webm", "matroska", "ogg" */
-    char layout[32];         /* "plain" (index first), "index_last", "fragmented", "clusters", "pages" */
+    char container[32]; /* "mp4", "webm", "matroska", "ogg" */
+    char layout[32];    /* "plain" (index first), "index_last", "fragmented", "clusters", "pages" */
     uint64_t bytes;
     int64_t duration_ns;
     int64_t start_offset_ns; /* first video minus first audio; 0 unless both are there */
     InspectTrack tracks[INSPECT_MAX_TRACKS];
     unsigned track_count;
-    unsigned data_errors;    /* packets that could not be read */
+    unsigned data_errors; /* packets that could not be read */
 } Inspection;
 
 /* False with a sentence in `error` when it is no media file or holds no packet. */

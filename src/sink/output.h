@@ -1,14 +1,15 @@
 /* Writes the tracks that belong together (a person's camera and microphone, or a screen share with
  * its sound) into one file that plays at every moment of its life.
  * The file is opened at the first frame, after at most OUTPUT_HEADER_WAIT for the tracks that are
- * expected; fragments or clusters of about half a second go to disk whole. What the open file cannot
- * take any more (a new track, another codec) opens a part file NAME.part2.EXT on the same timeline.
- * A clean stop merges the parts where one container holds them and, for MP4, writes the plain file
- * with its index first beside the fragmented one, syncs, measures it and renames it over.
- * Thread: every call from main, none blocks; files are touched on the pool's threads, which drain
- * the tracks' queues in batches. Events arrive through the mailbox given. */
+ * expected; fragments or clusters of about half a second go to disk whole. What the open file
+ * cannot take any more (a new track, another codec) opens a part file NAME.part2.EXT on the same
+ * timeline. A clean stop merges the parts where one container holds them and, for MP4, writes the
+ * plain file with its index first beside the fragmented one, syncs, measures it and renames it
+ * over. Thread: every call from main, none blocks; files are touched on the pool's threads, which
+ * drain the tracks' queues in batches. Events arrive through the mailbox given. */
 #pragma once
 
+#include "base/clock.h"
 #include "base/mailbox.h"
 #include "flow/bounded_queue.h"
 #include "flow/container.h"
@@ -26,7 +27,7 @@ void sink_pool_free(SinkPool *pool); /* after its outputs */
 #define OUTPUT_FRAGMENT_NS (500 * NS_PER_MS)
 
 typedef struct {
-    unsigned id;             /* unique in the recording; what events name */
+    unsigned id; /* unique in the recording; what events name */
     TrackKind kind;
     Codec expected_codec;    /* as the room announced it; CODEC_UNKNOWN if not */
     bool muted;              /* nothing will come now: the header does not wait for it; an Opus
@@ -38,11 +39,11 @@ typedef struct {
 } OutputTrack;
 
 typedef struct {
-    char *stem;              /* path without extension; the caller has reserved it */
-    Container container;     /* AUTO: the first that takes the tracks at hand */
+    char *stem;          /* path without extension; the caller has reserved it */
+    Container container; /* AUTO: the first that takes the tracks at hand */
     bool audio_only;
     uint64_t finalize_max_bytes; /* a larger MP4 stays fragmented */
-    char *title;             /* metadata: the room's name; may be NULL */
+    char *title;                 /* metadata: the room's name; may be NULL */
     int64_t started_at_wall_ns;  /* metadata: creation_time */
 } OutputConfig;
 
@@ -52,29 +53,29 @@ typedef struct {
     uint64_t frames, bytes;
     int64_t first_pts_ns, last_pts_ns; /* recording's timeline */
     int64_t silence_ns;
-    uint32_t width, height;  /* of the last key frame */
+    uint32_t width, height; /* of the last key frame */
     unsigned size_changes;
-    unsigned gap_count;      /* video: no frame for over a second; audio: silence filled in */
+    unsigned gap_count; /* video: no frame for over a second; audio: silence filled in */
     struct {
         int64_t start_ns, end_ns;
-    } gaps[64];              /* the first ones */
+    } gaps[64]; /* the first ones */
 } OutputTrackResult;
 
 typedef struct {
-    char *path;            /* of a file that exists and plays */
+    char *path; /* of a file that exists and plays */
     uint64_t bytes;
-    int64_t zero_ns;       /* its zero on the recording's timeline */
-    int64_t duration_ns;   /* as measured from the file */
-    bool fragmented;       /* layout: not finalised, `reason` says why */
+    int64_t zero_ns;     /* its zero on the recording's timeline */
+    int64_t duration_ns; /* as measured from the file */
+    bool fragmented;     /* layout: not finalised, `reason` says why */
     char reason[128];
 } OutputFile;
 
 typedef struct {
-    OutputFile *files;     /* one after a merge; the parts where that was not possible */
+    OutputFile *files; /* one after a merge; the parts where that was not possible */
     unsigned file_count;
     OutputTrackResult tracks[OUTPUT_MAX_TRACKS];
     unsigned track_count;
-    Outcome outcome;       /* NONE: fine or nothing came; else what went wrong with the file */
+    Outcome outcome; /* NONE: fine or nothing came; else what went wrong with the file */
 } OutputResult;
 
 void output_result_clear(OutputResult *result);
@@ -116,8 +117,8 @@ void output_stop(Output *output, bool finalize);
 void output_free(Output *output);
 
 typedef struct {
-    uint64_t bytes;          /* on disk now, all parts */
-    int64_t duration_ns;     /* written */
+    uint64_t bytes;      /* on disk now, all parts */
+    int64_t duration_ns; /* written */
 } OutputProgress;
 
 OutputProgress output_progress(const Output *output); /* any thread */

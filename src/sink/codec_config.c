@@ -1,0 +1,217 @@
+#include "sink/codec_config.h"
+
+#include <libavutil/channel_layout.h>
+#include <libavutil/mem.h>
+#include <libavutil/pixfmt.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+
+#define MAX_EXTRADATA 4096
+
+enum AVCodecID codec_config_id(Codec codec)
+{
+    static const enum AVCodecID ids[CODEC_COUNT] = {
+        [CODEC_H264] = AV_CODEC_ID_H264,      [CODEC_H265] = AV_CODEC_ID_HEVC,
+        [CODEC_VP8] = AV_CODEC_ID_VP8,        [CODEC_VP9] = AV_CODEC_ID_VP9,
+        [CODEC_AV1] = AV_CODEC_ID_AV1,        [CODEC_OPUS] = AV_CODEC_ID_OPUS,
+        [CODEC_PCMU] = AV_CODEC_ID_PCM_MULAW, [CODEC_PCMA] = AV_CODEC_ID_PCM_ALAW,
+    };
+    return ids[codec];
+}
+
+static void set_extradata(AVCodecParameters *parameters, const ByteWriter *bytes)
+{
+    parameters->extradata = av_mallocz(bytes->size + AV_INPUT_BUFFER_PADDING_SIZE);
+    require(parameters->extradata != NULL);
+    memcpy(parameters->extradata, bytes->data, bytes->size);
+    parameters->extradata_size = (int)bytes->size;
+}
+
+/* The size of the start code at `offset`, or 0. */
+static size_t start_code(const Frame *frame, size_t offset)
+{
+    static const uint8_t code[4] = {0, 0, 0, 1};
+    if (frame->size - offset >= 4 && memcmp(frame->data + offset, code, 4) == 0)
+        return 4;
+    if (frame->size - offset >= 3 && memcmp(frame->data + offset, code + 1, 3) == 0)
+        return 3;
+    return 0;
+}
+
+/* The next NAL unit at or after `*offset`; false at the end. */
+static bool next_nal(const Frame *frame, size_t *offset, const uint8_t **ret_nal, size_t *ret_size)
+{
+    size_t begin = *offset;
+    while (begin < frame->size && start_code(frame, begin) == 0)
+        begin++;
+    if (begin >= frame->size)
+        return false;
+    begin += start_code(frame, begin);
+    size_t end = begin;
+    while (end < frame->size && start_code(frame, end) == 0)
+        end++;
+    *offset = end;
+    *ret_nal = frame->data + begin;
+    *ret_size = end - begin;
+    return true;
+}
+
+/* One bit for each kind of parameter set; 0 for other NAL units (H.264 7.4.1, H.265 7.4.2.2). */
+static unsigned parameter_set(Codec codec, uint8_t first_byte)
+{
+    if (codec == CODEC_H264) {
+        const unsigned type = first_byte & 0x1f;
+        return type == 7 ? 1 : type == 8 ? 2 : 0;
+    }
+    const unsigned type = (first_byte >> 1) & 0x3f;
+    return type == 33 ? 1 : type == 34 ? 2 : type == 32 ? 4 : 0;
+}
+
+static bool fill_parameter_sets(AVCodecParameters *parameters, const Frame *frame)
+{
+    uint8_t buffer[MAX_EXTRADATA];
+    ByteWriter bytes = byte_writer(buffer, sizeof buffer);
+    const uint8_t *nal = NULL;
+    size_t offset = 0;
+    size_t size = 0;
+    unsigned seen = 0;
+    while (next_nal(frame, &offset, &nal, &size)) {
+        const unsigned kind = size > 1 ? parameter_set(frame->codec, nal[0]) : 0;
+        if (kind == 0)
+            continue;
+        seen |= kind;
+        bytes_write_u32(&bytes, 1);
+        bytes_write_span(&bytes, nal, size);
+    }
+    if (bytes.failed || seen != (frame->codec == CODEC_H264 ? 3U : 7U))
+        return false;
+    set_extradata(parameters, &bytes);
+    return true;
+}
+
+/* The sequence header OBU (AV1 5.3), from which the muxer makes its av1C. */
+static bool fill_sequence_header(AVCodecParameters *parameters, const Frame *frame)
+{
+    uint8_t buffer[MAX_EXTRADATA];
+    ByteReader reader = byte_reader(frame->data, frame->size);
+    while (bytes_left(&reader) > 0 && !reader.failed) {
+        const uint8_t header = bytes_read_u8(&reader);
+        if ((header & 0x04) != 0)
+            bytes_skip(&reader, 1);
+        const size_t size =
+            (header & 0x02) != 0 ? (size_t)bytes_read_leb128(&reader) : bytes_left(&reader);
+        const uint8_t *payload = bytes_read_span(&reader, size);
+        if (payload == NULL)
+            return false;
+        if (((header >> 3) & 0x0f) != 1 || size > 0x7f)
+            continue;
+        ByteWriter bytes = byte_writer(buffer, sizeof buffer);
+        bytes_write_u8(&bytes, 0x0a);
+        bytes_write_u8(&bytes, (uint8_t)size);
+        bytes_write_span(&bytes, payload, size);
+        set_extradata(parameters, &bytes);
+        return true;
+    }
+    return false;
+}
+
+/* Profile and pixel format from the uncompressed header (VP9 6.2, color_config 6.2.2). */
+static bool fill_vp9(AVCodecParameters *parameters, const Frame *frame)
+{
+    BitReader bits = bit_reader(frame->data, frame->size);
+    if (bits_read(&bits, 2) != 2)
+        return false;
+    const uint32_t low = bits_read(&bits, 1);
+    const uint32_t profile = low | bits_read(&bits, 1) << 1;
+    if (profile == 3)
+        bits_read(&bits, 1);
+    const bool shows_existing = bits_read(&bits, 1) != 0;
+    const bool is_inter = bits_read(&bits, 1) != 0;
+    bits_read(&bits, 2);
+    if (shows_existing || is_inter || bits_read(&bits, 24) != 0x498342)
+        return false;
+    const bool is_12_bit = profile >= 2 && bits_read(&bits, 1) != 0;
+    if (bits_failed(&bits))
+        return false;
+    parameters->profile = (int)profile;
+    if (profile >= 2)
+        parameters->format = is_12_bit ? AV_PIX_FMT_YUV420P12 : AV_PIX_FMT_YUV420P10;
+    else
+        parameters->format = profile == 1 ? AV_PIX_FMT_YUV444P : AV_PIX_FMT_YUV420P;
+    return true;
+}
+
+static bool fill_video(AVCodecParameters *parameters, const Frame *frame)
+{
+    parameters->width = frame->width;
+    parameters->height = frame->height;
+    parameters->format = AV_PIX_FMT_YUV420P;
+    if (frame->width == 0 || frame->height == 0)
+        return false;
+    if (frame->codec == CODEC_H264 || frame->codec == CODEC_H265)
+        return fill_parameter_sets(parameters, frame);
+    if (frame->codec == CODEC_AV1)
+        return fill_sequence_header(parameters, frame);
+    if (frame->codec == CODEC_VP9)
+        return fill_vp9(parameters, frame);
+    return true;
+}
+
+static void fill_opus(AVCodecParameters *parameters)
+{
+    uint8_t buffer[19];
+    ByteWriter bytes = byte_writer(buffer, sizeof buffer);
+    bytes_write_span(&bytes, (const uint8_t *)"OpusHead", 8);
+    bytes_write_u8(&bytes, 1);
+    bytes_write_u8(&bytes, 2);
+    /* No pre-skip: these packets come from the middle of an encoder's stream, and muxers would move
+     * the sound by it. */
+    bytes_write_u16(&bytes, 0);
+    bytes_write_u32(&bytes, 0x80bb0000); /* 48000, little-endian */
+    bytes_write_u16(&bytes, 0);
+    bytes_write_u8(&bytes, 0);
+    set_extradata(parameters, &bytes);
+}
+
+static AVCodecParameters *parameters_new(Codec codec)
+{
+    AVCodecParameters *parameters = avcodec_parameters_alloc();
+    require(parameters != NULL);
+    parameters->codec_id = codec_config_id(codec);
+    parameters->codec_type =
+        codec_kind(codec) == TRACK_VIDEO ? AVMEDIA_TYPE_VIDEO : AVMEDIA_TYPE_AUDIO;
+    return parameters;
+}
+
+AVCodecParameters *codec_config_new_audio(Codec codec)
+{
+    if (codec != CODEC_OPUS && codec != CODEC_PCMU && codec != CODEC_PCMA)
+        return NULL;
+    AVCodecParameters *parameters = parameters_new(codec);
+    const bool is_opus = codec == CODEC_OPUS;
+    av_channel_layout_default(&parameters->ch_layout, is_opus ? 2 : 1);
+    parameters->sample_rate = is_opus ? 48000 : 8000;
+    if (is_opus) {
+        parameters->frame_size = 960;
+        fill_opus(parameters);
+    } else {
+        parameters->bits_per_coded_sample = 8;
+        parameters->block_align = 1;
+        parameters->bit_rate = 64000;
+    }
+    return parameters;
+}
+
+AVCodecParameters *codec_config_new(const Frame *frame)
+{
+    if (codec_kind(frame->codec) == TRACK_AUDIO)
+        return codec_config_new_audio(frame->codec);
+    if (!frame->is_key)
+        return NULL;
+    AVCodecParameters *parameters = parameters_new(frame->codec);
+    if (!fill_video(parameters, frame))
+        avcodec_parameters_free(&parameters);
+    return parameters;
+}

@@ -1,0 +1,215 @@
+#include "sink/container_writer.h"
+
+#include <errno.h>
+#include <libavformat/avformat.h>
+#include <libavutil/opt.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sink/fragment_file.h"
+
+#define MAX_STREAMS 64
+#define PLAIN_COMMIT_BYTES (1U << 20)
+
+/* Of the index of a plain MP4: stts 8, stsz 4, stsc 12, co64 8, stss 4 and a little for each. */
+#define INDEX_BYTES_PER_PACKET 40
+#define INDEX_BYTES_FIXED 65536
+
+struct ContainerWriter {
+    AVFormatContext *format;
+    FragmentFile *file;
+    AVPacket *packet;
+    Container container;
+    bool plain;
+    bool started, finished;
+    uint64_t expected_packets;
+    int64_t last_ticks[MAX_STREAMS];
+};
+
+static const char *muxer_name(Container container)
+{
+    static const char *const names[CONTAINER_COUNT] = {
+        [CONTAINER_MP4] = "mp4",
+        [CONTAINER_WEBM] = "webm",
+        [CONTAINER_MKV] = "matroska",
+        [CONTAINER_OGG] = "ogg",
+    };
+    return names[container];
+}
+
+static void set_metadata(ContainerWriter *writer, const ContainerWriterConfig *config)
+{
+    if (config->title != NULL && config->title[0] != '\0')
+        av_dict_set(&writer->format->metadata, "title", config->title, 0);
+    if (config->created_wall_ns <= 0)
+        return;
+    const time_t seconds = (time_t)(config->created_wall_ns / NS_PER_SECOND);
+    struct tm utc;
+    char text[40];
+    if (gmtime_r(&seconds, &utc) != NULL &&
+        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S.000000Z", &utc) > 0)
+        av_dict_set(&writer->format->metadata, "creation_time", text, 0);
+}
+
+ContainerWriter *container_writer_new(const ContainerWriterConfig *config, int *ret_error)
+{
+    FragmentFile *file = fragment_file_new(config->path, config->plain ? PLAIN_COMMIT_BYTES : 0);
+    if (file == NULL) {
+        *ret_error = AVERROR(errno);
+        return NULL;
+    }
+    ContainerWriter *writer = calloc(1, sizeof *writer);
+    require(writer != NULL);
+    writer->file = file;
+    writer->container = config->container;
+    writer->plain = config->plain;
+    writer->expected_packets = config->expected_packets;
+    writer->packet = av_packet_alloc();
+    require(writer->packet != NULL);
+    avformat_alloc_output_context2(&writer->format, NULL, muxer_name(config->container), NULL);
+    require(writer->format != NULL);
+    writer->format->pb = fragment_file_io(file);
+    writer->format->flags |= AVFMT_FLAG_CUSTOM_IO;
+    writer->format->avoid_negative_ts = 0;
+    writer->format->max_interleave_delta = 0;
+    set_metadata(writer, config);
+    return writer;
+}
+
+void container_writer_free(ContainerWriter *writer)
+{
+    if (writer == NULL)
+        return;
+    avformat_free_context(writer->format);
+    fragment_file_free(writer->file);
+    av_packet_free(&writer->packet);
+    free(writer);
+}
+
+static AVRational time_base_of(const AVCodecParameters *parameters)
+{
+    if (parameters->codec_type == AVMEDIA_TYPE_AUDIO)
+        return (AVRational){1, parameters->sample_rate};
+    return (AVRational){1, 90000};
+}
+
+int container_writer_add(ContainerWriter *writer, const ContainerWriterTrack *track)
+{
+    require(!writer->started);
+    if (writer->format->nb_streams >= MAX_STREAMS)
+        return AVERROR(ENOSPC);
+    AVStream *stream = avformat_new_stream(writer->format, NULL);
+    require(stream != NULL);
+    const int copied = avcodec_parameters_copy(stream->codecpar, track->parameters);
+    if (copied < 0)
+        return copied;
+    /* Apple's players want hvc1, although parameter sets are in the samples as well. */
+    const bool is_hvc1 =
+        writer->container == CONTAINER_MP4 && track->parameters->codec_id == AV_CODEC_ID_HEVC;
+    stream->codecpar->codec_tag = is_hvc1 ? MKTAG('h', 'v', 'c', '1') : 0;
+    stream->time_base = time_base_of(stream->codecpar);
+    if (stream->index == 0 || stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+        stream->disposition |= AV_DISPOSITION_DEFAULT;
+    if (track->language != NULL && track->language[0] != '\0')
+        av_dict_set(&stream->metadata, "language", track->language, 0);
+    if (track->title != NULL && track->title[0] != '\0')
+        av_dict_set(&stream->metadata,
+                    writer->container == CONTAINER_MP4 ? "handler_name" : "title", track->title, 0);
+    writer->last_ticks[stream->index] = AV_NOPTS_VALUE;
+    return 0;
+}
+
+static void set_options(const ContainerWriter *writer, AVDictionary **options)
+{
+    if (writer->container == CONTAINER_OGG) {
+        av_dict_set_int(options, "page_duration", 500000, 0);
+        return;
+    }
+    if (writer->container != CONTAINER_MP4) {
+        /* Clusters end when we flush, or at a key frame. */
+        av_dict_set_int(options, "cluster_time_limit", 5000, 0);
+        av_dict_set_int(options, "cluster_size_limit", 64 << 20, 0);
+        return;
+    }
+    av_dict_set_int(options, "video_track_timescale", 90000, 0);
+    av_dict_set_int(options, "movie_timescale", 90000, 0);
+    if (!writer->plain) {
+        /* Without frag_discont empty_moov forgets that a track begins later than the file. */
+        av_dict_set(options, "movflags", "empty_moov+default_base_moof+frag_custom+frag_discont",
+                    0);
+        av_dict_set_int(options, "use_editlist", 0, 0);
+        return;
+    }
+    const uint64_t index_bytes =
+        INDEX_BYTES_FIXED + INDEX_BYTES_PER_PACKET * writer->expected_packets;
+    if (index_bytes < INT32_MAX)
+        av_dict_set_int(options, "moov_size", (int64_t)index_bytes, 0);
+}
+
+int container_writer_start(ContainerWriter *writer)
+{
+    AVDictionary *options = NULL;
+    set_options(writer, &options);
+    int error = avformat_write_header(writer->format, &options);
+    av_dict_free(&options);
+    if (error < 0)
+        return error;
+    writer->started = true;
+    return fragment_file_commit(writer->file);
+}
+
+int container_writer_write(ContainerWriter *writer, const ContainerWriterPacket *packet)
+{
+    const AVRational ns = {1, NS_PER_SECOND};
+    const AVStream *stream = writer->format->streams[packet->stream];
+    int64_t ticks = av_rescale_q(packet->pts_ns, ns, stream->time_base);
+    const int64_t last = writer->last_ticks[packet->stream];
+    if (last != AV_NOPTS_VALUE && ticks <= last)
+        ticks = last + 1;
+    writer->last_ticks[packet->stream] = ticks;
+
+    AVPacket *out = writer->packet;
+    av_packet_unref(out);
+    out->stream_index = (int)packet->stream;
+    out->pts = out->dts = ticks;
+    out->duration = av_rescale_q(packet->duration_ns, ns, stream->time_base);
+    out->flags = packet->is_key ? AV_PKT_FLAG_KEY : 0;
+    out->data = (uint8_t *)packet->data;
+    out->size = (int)packet->size;
+    return av_write_frame(writer->format, out);
+}
+
+int container_writer_flush(ContainerWriter *writer)
+{
+    int error = 0;
+    if (!writer->plain)
+        error = av_write_frame(writer->format, NULL);
+    if (error < 0)
+        return error;
+    /* Each fragment tells its own time: else a gap before it would be lost. */
+    if (writer->container == CONTAINER_MP4 && !writer->plain)
+        av_opt_set(writer->format->priv_data, "movflags", "+frag_discont", 0);
+    return fragment_file_commit(writer->file);
+}
+
+int container_writer_finish(ContainerWriter *writer)
+{
+    if (!writer->started || writer->finished)
+        return 0;
+    writer->finished = true;
+    const int error = av_write_trailer(writer->format);
+    const int commit_error = fragment_file_commit(writer->file);
+    return error < 0 ? error : commit_error;
+}
+
+int container_writer_sync(ContainerWriter *writer)
+{
+    return fragment_file_sync(writer->file);
+}
+
+uint64_t container_writer_bytes(const ContainerWriter *writer)
+{
+    return fragment_file_bytes(writer->file);
+}

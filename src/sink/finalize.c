@@ -1,0 +1,293 @@
+#include "sink/finalize.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libavutil/error.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "sink/av_error.h"
+#include "sink/inspect.h"
+#include "sink/remux.h"
+#include "sink/track_set.h"
+
+#define HEAD_CORRECTION_MIN_NS (2 * NS_PER_MS)
+
+/* Parts that become one file. */
+typedef struct {
+    Part *parts[TRACK_SET_MAX_PARTS];
+    unsigned count;
+    Container container;
+    uint64_t bytes;
+    int64_t zero_ns, end_ns;
+} Group;
+
+static void group_add(Group *group, Part *part)
+{
+    if (group->count == 0 || part->zero_ns < group->zero_ns)
+        group->zero_ns = part->zero_ns;
+    if (group->count == 0 || part->end_ns > group->end_ns)
+        group->end_ns = part->end_ns;
+    group->container = part->container;
+    group->bytes += part->bytes;
+    group->parts[group->count++] = part;
+}
+
+static bool has_corrections(const FinalizeJob *job)
+{
+    for (unsigned i = 0; i < job->track_count; i++) {
+        const SinkTrack *track = job->tracks[i];
+        if (track->has_correction && llabs(track->delta_ns) >= HEAD_CORRECTION_MIN_NS)
+            return true;
+    }
+    return false;
+}
+
+/* One container for all tracks; AUTO when there is none, since a track changed its codec. */
+static Container merged_container(const FinalizeJob *job)
+{
+    if (job->config->container != CONTAINER_AUTO)
+        return job->config->container;
+    Codec codecs[OUTPUT_MAX_TRACKS];
+    unsigned count = 0;
+    for (unsigned i = 0; i < job->track_count; i++) {
+        if (job->tracks[i]->has_start)
+            codecs[count++] = job->tracks[i]->codec;
+    }
+    return container_for(codecs, count);
+}
+
+static bool codec_changed(const FinalizeJob *job)
+{
+    for (unsigned i = 0; i < job->track_count; i++) {
+        if (job->tracks[i]->codec_changes > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Why the group stays as it is; false when nothing speaks against rewriting it. */
+static bool is_hindered(const FinalizeJob *job, const Group *group, char *reason, size_t size)
+{
+    struct statvfs disk;
+    if (job->outcome->kind != OUTCOME_NONE)
+        snprintf(reason, size, "Writing had failed.");
+    else if (!job->is_wanted)
+        snprintf(reason, size, "It was stopped without time to finalise.");
+    else if (job->config->finalize_max_bytes > 0 && group->bytes > job->config->finalize_max_bytes)
+        snprintf(reason, size, "It is larger than finalize_max_bytes (%llu).",
+                 (unsigned long long)job->config->finalize_max_bytes);
+    else if (statvfs(group->parts[0]->path, &disk) == 0 &&
+             (uint64_t)disk.f_bavail * disk.f_frsize < group->bytes + group->bytes / 10)
+        snprintf(reason, size, "There is not enough free space for a second copy.");
+    else
+        return false;
+    return true;
+}
+
+static char *hidden_path(const char *path)
+{
+    int folder_length = (int)strlen(path);
+    while (folder_length > 0 && path[folder_length - 1] != '/')
+        folder_length--;
+    char *hidden = NULL;
+    const int printed =
+        asprintf(&hidden, "%.*s.%s.finalizing", folder_length, path, path + folder_length);
+    require(printed > 0);
+    return hidden;
+}
+
+static char *final_path(const FinalizeJob *job, const Group *group, unsigned group_count)
+{
+    char *path = NULL;
+    if (group_count == 1)
+        require(asprintf(&path, "%s.%s", job->config->stem, container_extension(group->container)) >
+                0);
+    else
+        require((path = strdup(group->parts[0]->path)) != NULL);
+    return path;
+}
+
+static void sync_folder(const char *path)
+{
+    char *folder = strdup(path);
+    require(folder != NULL);
+    char *slash = strrchr(folder, '/');
+    if (slash != NULL)
+        slash[slash == folder ? 1 : 0] = '\0';
+    const int fd = open(slash != NULL ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    free(folder);
+    if (fd < 0)
+        return;
+    fsync(fd);
+    close(fd);
+}
+
+/* Puts the new file in place, then removes the parts that it replaces. */
+static int replace_parts(const Group *group, const char *hidden, const char *path)
+{
+    bool is_own = false;
+    for (unsigned i = 0; i < group->count; i++)
+        is_own = is_own || strcmp(group->parts[i]->path, path) == 0;
+    const unsigned flags = is_own ? 0 : RENAME_NOREPLACE;
+    if (renameat2(AT_FDCWD, hidden, AT_FDCWD, path, flags) < 0)
+        return AVERROR(errno);
+    sync_folder(path);
+    for (unsigned i = 0; i < group->count; i++) {
+        if (strcmp(group->parts[i]->path, path) != 0)
+            unlink(group->parts[i]->path);
+    }
+    return 0;
+}
+
+static bool duration_fits(int64_t measured_ns, int64_t written_ns)
+{
+    return llabs(measured_ns - written_ns) <= NS_PER_SECOND + written_ns / 50;
+}
+
+static bool measure(const char *path, OutputFile *file, char *error, size_t error_size)
+{
+    Inspection *inspection = calloc(1, sizeof *inspection);
+    require(inspection != NULL);
+    const bool is_media = inspect_file(path, inspection, error, error_size);
+    file->duration_ns = inspection->duration_ns;
+    file->bytes = inspection->bytes;
+    free(inspection);
+    return is_media;
+}
+
+/* The group as one file, in its final place. False with a reason, and all files as they were. */
+static bool rewrite(const FinalizeJob *job, const Group *group, const char *path, OutputFile *file)
+{
+    char *hidden = hidden_path(path);
+    char error[OUTCOME_SENTENCE_MAX] = "";
+    unlink(hidden);
+    int failed = remux_run(&(RemuxJob){.config = job->config,
+                                       .parts = group->parts,
+                                       .part_count = group->count,
+                                       .container = group->container,
+                                       .path = hidden},
+                           &file->zero_ns);
+    if (failed == 0 && (!measure(hidden, file, error, sizeof error) ||
+                        !duration_fits(file->duration_ns, group->end_ns - file->zero_ns)))
+        failed = AVERROR_INVALIDDATA;
+    if (failed == 0)
+        failed = replace_parts(group, hidden, path);
+    if (failed < 0) {
+        char text[AV_ERROR_MAX_STRING_SIZE];
+        unlink(hidden);
+        av_strerror(failed, text, sizeof text);
+        snprintf(file->reason, sizeof file->reason, "The plain file could not be written: %s.",
+                 text);
+    }
+    free(hidden);
+    return failed == 0;
+}
+
+static OutputFile *add_file(OutputResult *result, const char *path)
+{
+    result->files = realloc(result->files, (result->file_count + 1) * sizeof result->files[0]);
+    require(result->files != NULL);
+    OutputFile *file = &result->files[result->file_count++];
+    memset(file, 0, sizeof *file);
+    file->path = strdup(path);
+    require(file->path != NULL);
+    return file;
+}
+
+static void check_measured(OutputResult *result, const OutputFile *file, bool is_media,
+                           int64_t written_ns, const char *error)
+{
+    if (result->outcome.kind != OUTCOME_NONE)
+        return;
+    if (!is_media)
+        outcome_set(&result->outcome, OUTCOME_FAILED, CODE_WRITE_FAILED, "%s", error);
+    else if (!duration_fits(file->duration_ns, written_ns))
+        outcome_set(&result->outcome, OUTCOME_FAILED, CODE_WRITE_FAILED,
+                    "%s lasts %.1f s, but %.1f s were written to it.", file->path,
+                    (double)file->duration_ns / NS_PER_SECOND, (double)written_ns / NS_PER_SECOND);
+}
+
+/* The parts as they are on disk. */
+static void keep(const FinalizeJob *job, const Group *group, const char *reason,
+                 OutputResult *result)
+{
+    (void)job;
+    for (unsigned i = 0; i < group->count; i++) {
+        const Part *part = group->parts[i];
+        char error[OUTCOME_SENTENCE_MAX] = "";
+        OutputFile *file = add_file(result, part->path);
+        const bool is_media = measure(part->path, file, error, sizeof error);
+        file->bytes = part->bytes;
+        file->zero_ns = part->zero_ns;
+        file->fragmented = part->container == CONTAINER_MP4;
+        snprintf(file->reason, sizeof file->reason, "%s", reason);
+        check_measured(result, file, is_media, part->end_ns - part->zero_ns, error);
+    }
+}
+
+static void finish_group(const FinalizeJob *job, const Group *group, unsigned group_count,
+                         OutputResult *result)
+{
+    char reason[sizeof(((OutputFile *)NULL)->reason)] = "";
+    const bool needs_rewrite = group->count > 1 || group->container == CONTAINER_MP4 ||
+                               (has_corrections(job) && group->container != CONTAINER_OGG);
+    if (!needs_rewrite || is_hindered(job, group, reason, sizeof reason)) {
+        keep(job, group, reason, result);
+        return;
+    }
+    char *path = final_path(job, group, group_count);
+    OutputFile file = {0};
+    if (rewrite(job, group, path, &file)) {
+        file.path = NULL;
+        OutputFile *added = add_file(result, path);
+        file.path = added->path;
+        *added = file;
+    } else {
+        keep(job, group, file.reason, result);
+    }
+    free(path);
+}
+
+/* A file in which no frame is, is no result. */
+static bool is_empty(const Part *part)
+{
+    return part->packets == 0 || part->bytes == 0;
+}
+
+static void finish_parts(const FinalizeJob *job, OutputResult *result)
+{
+    Group *groups = calloc(TRACK_SET_MAX_PARTS, sizeof *groups);
+    require(groups != NULL);
+    unsigned group_count = 0;
+    const bool is_one = !codec_changed(job);
+    for (unsigned i = 0; i < job->part_count; i++) {
+        if (is_empty(job->parts[i])) {
+            unlink(job->parts[i]->path);
+            continue;
+        }
+        if (group_count == 0 || !is_one)
+            group_count++;
+        group_add(&groups[group_count - 1], job->parts[i]);
+    }
+    if (group_count == 1 && groups[0].count > 1)
+        groups[0].container = merged_container(job);
+    for (unsigned i = 0; i < group_count; i++)
+        finish_group(job, &groups[i], group_count, result);
+    free(groups);
+}
+
+void finalize_run(const FinalizeJob *job, OutputResult *ret_result)
+{
+    OutputResult result = {.outcome = *job->outcome, .track_count = job->track_count};
+    for (unsigned i = 0; i < job->track_count; i++)
+        result.tracks[i] = job->tracks[i]->result;
+    finish_parts(job, &result);
+    *ret_result = result;
+}

@@ -1,0 +1,26 @@
+/* The threads that outputs share: each runs the calls posted to it and wakes its clients regularly.
+ * One further thread finalises files, one at a time.
+ * Thread: as named; a client is added and removed on its own thread. */
+#pragma once
+
+#include "sink/output.h"
+
+typedef struct SinkThread SinkThread;
+
+typedef struct SinkClient SinkClient;
+struct SinkClient {
+    void *owner;
+    void (*wake)(void *owner, int64_t now_ns);
+    SinkClient *next; /* private */
+};
+
+/* Main: the thread for a further output, and the one for finalising. */
+SinkThread *sink_pool_pick(SinkPool *pool);
+SinkThread *sink_pool_finalizer(SinkPool *pool);
+
+/* Any thread. */
+void sink_thread_post(SinkThread *thread, MailboxFn run, void *owner, void *message);
+
+/* Its own thread; also out of wake(). */
+void sink_thread_add(SinkThread *thread, SinkClient *client);
+void sink_thread_remove(SinkThread *thread, SinkClient *client);
