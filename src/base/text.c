@@ -1,5 +1,7 @@
 #include "base/text.h"
 
+#include <string.h>
+
 static bool is_continuation(char byte)
 {
     return ((uint8_t)byte & 0xC0) == 0x80;
@@ -61,4 +63,24 @@ bool text_is_control(uint32_t character)
     return character < 0x20 || (character >= 0x7F && character < 0xA0) || character == 0x2028 ||
            character == 0x2029 || (character >= 0x202A && character <= 0x202E) ||
            (character >= 0x2066 && character <= 0x2069);
+}
+
+void text_printable(const char *text, size_t length, char *ret_text, size_t size)
+{
+    const bool is_cut = length >= size;
+    size_t left = is_cut ? text_cut_length(text, length, size - 4) : length;
+    size_t used = 0;
+    while (left > 0) {
+        uint32_t character;
+        size_t taken;
+        if (text_next(text, left, &character, &taken) && !text_is_control(character)) {
+            memcpy(ret_text + used, text, taken);
+            used += taken;
+        } else {
+            ret_text[used++] = '?';
+        }
+        text += taken;
+        left -= taken;
+    }
+    memcpy(ret_text + used, is_cut ? "..." : "", is_cut ? 4 : 1);
 }

@@ -1,4 +1,4 @@
-/* Cuts UTF-8 text to a number of bytes without splitting a character.
+/* Cuts and cleans UTF-8 text that a stranger may have written.
  * Thread: any; no allocation. */
 #pragma once
 
@@ -16,3 +16,7 @@ bool text_next(const char *text, size_t length, uint32_t *ret_character, size_t 
 /* Characters that could forge a line or turn it around on a terminal: C0, DEL, C1, line and
  * paragraph separators, bidirectional overrides. */
 bool text_is_control(uint32_t character);
+
+/* For a sentence: at most `size - 1` bytes, with "..." where it was cut and "?" for whatever is a
+ * control character or no UTF-8. `size` is at least 8. */
+void text_printable(const char *text, size_t length, char *ret_text, size_t size);

@@ -100,20 +100,9 @@ char *config_list_sections(void)
 
 char *config_quote(const char *text)
 {
-    GString *quoted = g_string_new("\"");
-    size_t left = text_cut_length(text, strlen(text), 100);
-    while (left > 0) {
-        uint32_t character;
-        size_t taken;
-        if (text_next(text, left, &character, &taken) && !text_is_control(character))
-            g_string_append_len(quoted, text, (gssize)taken);
-        else
-            g_string_append_c(quoted, '?');
-        text += taken;
-        left -= taken;
-    }
-    g_string_append(quoted, *text != '\0' ? "...\"" : "\"");
-    return g_string_free(quoted, FALSE);
+    char printable[104];
+    text_printable(text, strlen(text), printable, sizeof printable);
+    return g_strdup_printf("\"%s\"", printable);
 }
 
 static void set_unknown_key(GError **error, const char *key)

@@ -75,8 +75,33 @@ static void test_knows_control_characters(void)
         g_assert_false(text_is_control(others[i]));
 }
 
+static void test_makes_printable(void)
+{
+    static const struct {
+        const char *text, *expected;
+    } rows[] = {
+        {"", ""},
+        {"abc", "abc"},
+        {"0123456789", "0123456789"},
+        {"01234567890", "01234567890"},
+        {"012345678901", "01234567..."},
+        {"a\nb\x1b\xff", "a?b??"},
+        {"0123456\xe2\x82\xac"
+         "89",
+         "0123456..."},
+        {"\xc2\x9b", "?"},
+        {"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80\x80", "????????..."},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_malloc(12);
+        text_printable(rows[i].text, strlen(rows[i].text), text, 12);
+        g_assert_cmpstr(text, ==, rows[i].expected);
+    }
+}
+
 void text_test_add(void)
 {
+    g_test_add_func("/text/makes-printable", test_makes_printable);
     g_test_add_func("/text/cuts-between-characters", test_cuts_between_characters);
     g_test_add_func("/text/reads-characters", test_reads_characters);
     g_test_add_func("/text/knows-control-characters", test_knows_control_characters);
