@@ -3,8 +3,9 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-#define DEFAULT_RTT_NS (70 * NS_PER_MS) /* what a LiveKit server assumes before the first report   \
-                                         */
+#define DEFAULT_RTT_NS                                                                             \
+    (70 * NS_PER_MS) /* what a LiveKit server assumes before the first report                      \
+                      */
 
 typedef struct {
     bool missing;
@@ -102,16 +103,15 @@ unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_
     return taken;
 }
 
-int64_t nack_list_next_due(const NackList *list, int64_t begin, int64_t end, int64_t now_ns)
+int64_t nack_list_next_due(const NackList *list, int64_t begin, int64_t end)
 {
     int64_t next_ns = CLOCK_NEVER;
     for (int64_t sequence = begin; sequence < end && list->count > 0; sequence++) {
         const Missing *entry = entry_of(list, sequence);
         if (!entry->missing || entry->asks == NACK_MAX_ASKS)
             continue;
-        const int64_t due_ns = entry->due_ns > now_ns ? entry->due_ns : now_ns + list->spacing_ns;
-        if (due_ns < next_ns)
-            next_ns = due_ns;
+        if (entry->due_ns < next_ns)
+            next_ns = entry->due_ns;
     }
     return next_ns;
 }

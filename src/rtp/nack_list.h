@@ -30,5 +30,5 @@ unsigned nack_list_count(const NackList *list);
 unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_ns,
                         uint16_t *sequences, unsigned max);
 
-/* When the next packet of [begin, end) is due, those due now being taken; CLOCK_NEVER if none. */
-int64_t nack_list_next_due(const NackList *list, int64_t begin, int64_t end, int64_t now_ns);
+/* When the next packet of [begin, end) is due, which may be past; CLOCK_NEVER if none is. */
+int64_t nack_list_next_due(const NackList *list, int64_t begin, int64_t end);

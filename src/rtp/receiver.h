@@ -42,8 +42,8 @@ void receiver_free(Receiver *receiver);
 void receiver_push(Receiver *receiver, const RtpPacket *packet);
 void receiver_sender_report(Receiver *receiver, const RtcpSenderReport *report, int64_t now_ns);
 
-/* Gives up on holes older than the patience, notes the NACKs that are due; returns when to call
- * again (CLOCK_NEVER when nothing waits). */
+/* Gives up on holes older than the patience; returns when to call again (CLOCK_NEVER when nothing
+ * waits). The time is not in the future while NACKs are due that were not taken. */
 int64_t receiver_advance(Receiver *receiver, int64_t now_ns);
 
 /* Sequences to ask for now, at most `max`; each is marked as asked. */

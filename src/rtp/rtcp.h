@@ -31,7 +31,7 @@ typedef struct {
     int32_t total_lost;
     uint32_t highest_sequence; /* extended */
     uint32_t jitter;
-    uint32_t last_sr;       /* middle 32 bits of its NTP time; 0 = none */
+    uint32_t last_sr;        /* middle 32 bits of its NTP time; 0 = none */
     uint32_t delay_since_sr; /* 1/65536 s */
 } RtcpReportBlock;
 

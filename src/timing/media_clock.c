@@ -23,6 +23,7 @@
 #define SOUND_FOLLOWER_TOLERANCE_NS (8 * NS_PER_MS)
 #define PICTURE_TOLERANCE_NS (10 * NS_PER_MS)         /* of a leader, against arrival */
 #define PICTURE_WAITING_TOLERANCE_NS (40 * NS_PER_MS) /* reports are still to come */
+#define REPORTS_WAIT_NS (4 * NS_PER_SECOND) /* for them, so that the head is off by a constant */
 #define PICTURE_FOLLOWER_TOLERANCE_NS NS_PER_MS
 
 typedef struct Track Track;
@@ -32,6 +33,7 @@ struct Track {
     unsigned publisher_id;
     uint16_t peer; /* a ring through the tracks of the publisher */
     TrackKind kind;
+    int64_t registered_ns;
     RtpTimeline timeline;
     TransitFilter transit;
     NtpAlignment ntp;
@@ -110,6 +112,7 @@ bool media_clock_register_track(MediaClock *clock, unsigned track_id, unsigned p
         .is_used = true,
         .publisher_id = publisher_id,
         .kind = kind,
+        .registered_ns = first_wall_ns,
         .base_ns = first_wall_ns,
         .has_pts = before.has_pts,
         .last_pts_ns = before.last_pts_ns,
@@ -253,6 +256,8 @@ static void lead(Track *track, bool is_waiting, int64_t lowest_ns, int64_t media
 {
     const int64_t error_ns = lowest_ns + track->bias_ns - track->base_ns;
     if (track->kind == TRACK_VIDEO) {
+        if (is_waiting && now_ns - track->registered_ns < REPORTS_WAIT_NS)
+            return;
         const int64_t tolerance_ns =
             is_waiting ? PICTURE_WAITING_TOLERANCE_NS : PICTURE_TOLERANCE_NS;
         track->base_ns += slew_picture(&track->slew, error_ns, tolerance_ns, media_step_ns);

@@ -17,9 +17,10 @@ typedef struct MediaClock MediaClock;
 MediaClock *media_clock_new(int64_t origin_ns);
 void media_clock_free(MediaClock *clock);
 
-/* `track_id` is the recording's own small number (0 ..  MEDIA_CLOCK_MAX_TRACKS-1) and `publisher_id`
- * tells which tracks share a clock. Registering again (new SSRC, republished, codec changed) keeps
- * the timeline: PTS goes on behind what was handed out. False when the number is out of range. */
+/* `track_id` is the recording's own small number (0 ..  MEDIA_CLOCK_MAX_TRACKS-1) and
+ * `publisher_id` tells which tracks share a clock. Registering again (new SSRC, republished, codec
+ * changed) keeps the timeline: PTS goes on behind what was handed out. False when the number is out
+ * of range. */
 bool media_clock_register_track(MediaClock *clock, unsigned track_id, unsigned publisher_id,
                                 TrackKind kind, uint32_t clock_rate, uint32_t first_rtp,
                                 int64_t first_wall_ns);
