@@ -1,0 +1,82 @@
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "sink/inspect.h"
+#include "sink_test.h"
+#include "test_output.h"
+
+typedef struct {
+    const char *name;
+    Container wanted, got;
+    Codec video, audio; /* CODEC_UNKNOWN = none */
+    bool finalize;
+    const char *layout;
+} FormatRow;
+
+static const FormatRow format_rows[] = {
+    {"h264-opus-mp4", CONTAINER_AUTO, CONTAINER_MP4, CODEC_H264, CODEC_OPUS, true, "plain"},
+    {"h264-opus-fragmented", CONTAINER_MP4, CONTAINER_MP4, CODEC_H264, CODEC_OPUS, false,
+     "fragmented"},
+    {"h265-opus-mp4", CONTAINER_MP4, CONTAINER_MP4, CODEC_H265, CODEC_OPUS, true, "plain"},
+    {"vp9-opus-mp4", CONTAINER_MP4, CONTAINER_MP4, CODEC_VP9, CODEC_OPUS, true, "plain"},
+    {"av1-opus-mp4", CONTAINER_MP4, CONTAINER_MP4, CODEC_AV1, CODEC_OPUS, true, "plain"},
+    {"vp8-opus-webm", CONTAINER_AUTO, CONTAINER_WEBM, CODEC_VP8, CODEC_OPUS, true, "clusters"},
+    {"vp9-opus-webm", CONTAINER_WEBM, CONTAINER_WEBM, CODEC_VP9, CODEC_OPUS, true, "clusters"},
+    {"av1-opus-webm", CONTAINER_WEBM, CONTAINER_WEBM, CODEC_AV1, CODEC_OPUS, true, "clusters"},
+    {"h264-opus-mkv", CONTAINER_MKV, CONTAINER_MKV, CODEC_H264, CODEC_OPUS, true, "clusters"},
+    {"h265-opus-mkv", CONTAINER_MKV, CONTAINER_MKV, CODEC_H265, CODEC_OPUS, true, "clusters"},
+    {"vp8-pcmu-mkv", CONTAINER_AUTO, CONTAINER_MKV, CODEC_VP8, CODEC_PCMU, true, "clusters"},
+    {"pcma-mkv", CONTAINER_AUTO, CONTAINER_MKV, CODEC_UNKNOWN, CODEC_PCMA, true, "clusters"},
+    {"opus-ogg", CONTAINER_AUTO, CONTAINER_OGG, CODEC_UNKNOWN, CODEC_OPUS, true, "pages"},
+    {"opus-mp4", CONTAINER_MP4, CONTAINER_MP4, CODEC_UNKNOWN, CODEC_OPUS, true, "plain"},
+};
+
+static void check_inspection(const FormatRow *row, const char *path)
+{
+    Inspection inspection = {0};
+    char error[200] = "";
+    g_assert_true(inspect_file(path, &inspection, error, sizeof error));
+    g_assert_cmpstr(inspection.layout, ==, row->layout);
+    g_assert_cmpfloat_with_epsilon((double)inspection.duration_ns / NS_PER_SECOND, 2, 0.05);
+    g_assert_cmpint(inspection.start_offset_ns, ==, 0);
+    g_assert_cmpuint(inspection.data_errors, ==, 0);
+}
+
+static void test_format(const void *data)
+{
+    const FormatRow *row = data;
+    TestOutput *test = test_output_new(row->wanted);
+    unsigned tracks = 0;
+    if (row->video != CODEC_UNKNOWN) {
+        test_output_add(test, row->video, false);
+        test_output_feed(test, tracks++, 3 * NS_PER_SECOND, 2);
+    }
+    test_output_add(test, row->audio, false);
+    test_output_feed(test, tracks++, 3 * NS_PER_SECOND, 2);
+    test_output_stop(test, row->finalize);
+
+    const OutputResult *result = &test->result;
+    g_assert_cmpint(result->outcome.kind, ==, OUTCOME_NONE);
+    g_assert_cmpuint(result->file_count, ==, 1);
+    g_assert_cmpint(test->opened_container, ==, row->got);
+    g_assert_cmpuint(test->started, ==, tracks);
+    g_assert_cmpint(result->files[0].zero_ns, ==, 3 * NS_PER_SECOND);
+    g_assert_true(g_str_has_suffix(result->files[0].path, container_extension(row->got)));
+    const TestJudgement judgement = test_media_judge(result->files[0].path);
+    g_assert_cmpuint(judgement.errors, ==, 0);
+    g_assert_cmpuint(judgement.tracks, ==, tracks);
+    g_assert_cmpuint(judgement.video_frames, ==, tracks == 2 ? 50 : 0);
+    g_assert_cmpuint(judgement.audio_packets, ==, 100);
+    check_inspection(row, result->files[0].path);
+    test_output_free(test);
+}
+
+void output_test_add(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(format_rows); i++) {
+        g_autofree char *path = g_strdup_printf("/output/format/%s", format_rows[i].name);
+        g_test_add_data_func(path, &format_rows[i], test_format);
+    }
+}

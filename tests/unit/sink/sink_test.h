@@ -1,0 +1,5 @@
+/* The tests of this folder, each file's cases registered by its own function.
+ * Thread: the test's. */
+#pragma once
+
+void output_test_add(void);
