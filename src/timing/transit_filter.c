@@ -66,7 +66,8 @@ void transit_filter_add(TransitFilter *filter, int64_t transit_ns, int64_t arriv
     if (filter->bucket_count == 0 || arrival_ns - last->at_ns > WINDOW_NS) {
         filter->first_ns = arrival_ns;
         filter->bucket_count = 1;
-        *last = (TransitPoint){arrival_ns, transit_ns};
+        filter->bucket_last = 0;
+        filter->buckets[0] = (TransitPoint){arrival_ns, transit_ns};
         return;
     }
     if (arrival_ns - last->at_ns < BUCKET_NS) {

@@ -8,11 +8,16 @@
 #define VIDEO .kind = TRACK_VIDEO, .fps = 30, .delay_min_ms = 8, .delay_max_ms = 40
 
 typedef struct {
+    double av_worst_ms, av_median_ms, wall_worst_ms;
+    unsigned sound_breaks;
+    unsigned steps;       /* of each track, exactly */
+    double head_worst_ms; /* 0 = not judged */
+} Bounds;
+
+typedef struct {
     const char *name;
     Simulation simulation;
-    double av_worst_ms, av_median_ms, wall_worst_ms;
-    unsigned sound_breaks_max;
-    unsigned steps; /* of each track */
+    Bounds bounds;
 } Row;
 
 static const Row rows[] = {
@@ -21,158 +26,98 @@ static const Row rows[] = {
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .first_report_s = 3.1}, {VIDEO, .first_report_s = 3.6}}},
-     2,
-     1,
-     40,
-     0,
-     0},
+     {2, 1, 40, 0, 0, 0}},
     {"/media_clock/bursts",
      {.seconds = 60,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .first_report_s = 3.5},
                  {VIDEO, .burst_every = 60, .burst_ms = 80, .first_report_s = 4}}},
-     2,
-     1,
-     40,
-     0,
-     0},
+     {2, 1, 40, 0, 0, 0}},
     {"/media_clock/first_frame_late",
      {.seconds = 30,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .first_report_s = 3.2},
                  {VIDEO, .first_delay_ms = 300, .first_report_s = 3.9}}},
-     20,
-     2,
-     40,
-     0,
-     0},
+     {20, 2, 40, 0, 0, 0}},
     {"/media_clock/camera_a_minute_later",
      {.seconds = 120,
       .track_count = 2,
       .judged_from_s = 65,
       .tracks = {{AUDIO, .first_report_s = 3.2},
                  {VIDEO, .start_s = 60.013, .first_report_s = 3.9}}},
-     2,
-     1,
-     40,
-     0,
-     0},
+     {2, 1, 40, 0, 0, 0}},
     {"/media_clock/no_reports",
      {.seconds = 60, .track_count = 2, .judged_from_s = 5, .tracks = {{AUDIO}, {VIDEO}}},
-     60,
-     45,
-     60,
-     0,
-     0},
+     {60, 45, 60, 0, 0, 0}},
     {"/media_clock/report_of_one_only",
      {.seconds = 60,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .first_report_s = 3}, {VIDEO}}},
-     60,
-     45,
-     60,
-     0,
-     0},
+     {60, 45, 60, 0, 0, 0}},
     {"/media_clock/late_reports",
      {.seconds = 60,
       .track_count = 2,
       .judged_from_s = 22,
       .tracks = {{AUDIO, .first_report_s = 20}, {VIDEO, .first_report_s = 20.5}}},
-     2,
-     1,
-     40,
-     0,
-     0},
+     {2, 1, 40, 0, 0, 0}},
     {"/media_clock/absurd_report",
      {.seconds = 60,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .first_report_s = 3}, {VIDEO, .first_report_s = 3.2, .absurd_s = 21}}},
-     2,
-     1,
-     40,
-     0,
-     0},
+     {2, 1, 40, 0, 0, 0}},
     {"/media_clock/drift_300_an_hour",
      {.seconds = 3600,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .drift_ppm = 300, .first_report_s = 3},
                  {VIDEO, .drift_ppm = 300, .first_report_s = 3.5}}},
-     20,
-     3,
-     50,
-     120,
-     0},
+     {20, 3, 50, 120, 0, 0}},
     {"/media_clock/drift_minus_300_an_hour",
      {.seconds = 3600,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .drift_ppm = -300, .first_report_s = 3},
                  {VIDEO, .drift_ppm = -300, .first_report_s = 3.5}}},
-     20,
-     3,
-     50,
-     120,
-     0},
+     {20, 3, 50, 120, 0, 0}},
     {"/media_clock/drift_3000",
      {.seconds = 180,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .drift_ppm = 3000, .first_report_s = 3},
                  {VIDEO, .drift_ppm = 3000, .first_report_s = 3.5}}},
-     20,
-     5,
-     50,
-     60,
-     0},
+     {20, 5, 50, 60, 0, 0}},
     {"/media_clock/drift_minus_3000",
      {.seconds = 180,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .drift_ppm = -3000, .first_report_s = 3},
                  {VIDEO, .drift_ppm = -3000, .first_report_s = 3.5}}},
-     20,
-     5,
-     50,
-     60,
-     0},
+     {20, 5, 50, 60, 0, 0}},
     {"/media_clock/wrap_in_mid_recording",
      {.seconds = 60,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .rtp_offset = 0u - 48000 * 20, .first_report_s = 3},
                  {VIDEO, .rtp_offset = 0u - 90000 * 21, .first_report_s = 3.5}}},
-     2,
-     1,
-     40,
-     0,
-     0},
+     {2, 1, 40, 0, 0, 0}},
     {"/media_clock/mute_60_s",
      {.seconds = 120,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .mute_s = 20, .unmute_s = 80, .first_report_s = 3},
                  {VIDEO, .mute_s = 20, .unmute_s = 80, .first_report_s = 3.5}}},
-     20,
-     2,
-     50,
-     2,
-     0},
+     {20, 2, 50, 2, 0, 0}},
     {"/media_clock/sound_muted_while_clock_drifts",
      {.seconds = 120,
       .track_count = 2,
       .judged_from_s = 5,
       .tracks = {{AUDIO, .drift_ppm = 300, .mute_s = 20, .unmute_s = 80, .first_report_s = 3},
                  {VIDEO, .drift_ppm = 300, .first_report_s = 3.5}}},
-     45,
-     3,
-     60,
-     6,
-     0},
+     {45, 3, 60, 6, 0, 0}},
     {"/media_clock/rtp_stands_still_in_mute",
      {.seconds = 90,
       .track_count = 2,
@@ -180,21 +125,13 @@ static const Row rows[] = {
       .tracks = {{AUDIO, .mute_s = 20, .unmute_s = 50, .stops_in_mute = true, .first_report_s = 3},
                  {VIDEO, .mute_s = 20, .unmute_s = 50, .stops_in_mute = true,
                   .first_report_s = 3.5}}},
-     60,
-     2,
-     60,
-     4,
-     1},
+     {60, 2, 60, 4, 1, 0}},
     {"/media_clock/republished",
      {.seconds = 60,
       .track_count = 2,
       .judged_from_s = 35,
       .tracks = {{AUDIO, .first_report_s = 3}, {VIDEO, .republish_s = 30, .first_report_s = 3.5}}},
-     2,
-     1,
-     40,
-     0,
-     0},
+     {2, 1, 40, 0, 0, 0}},
     {"/media_clock/two_publishers_hours_apart",
      {.seconds = 60,
       .track_count = 4,
@@ -203,11 +140,37 @@ static const Row rows[] = {
                  {VIDEO, .publisher = 1, .ntp_seconds = 3900000000, .first_report_s = 3.5},
                  {AUDIO, .publisher = 9, .ntp_seconds = 3900020000, .first_report_s = 3.2},
                  {VIDEO, .publisher = 9, .ntp_seconds = 3900020000, .first_report_s = 3.8}}},
-     2,
-     1,
-     40,
-     0,
-     0},
+     {2, 1, 40, 0, 0, 0}},
+    {"/media_clock/head_is_corrected",
+     {.seconds = 30,
+      .track_count = 2,
+      .judged_from_s = 5,
+      .tracks = {{AUDIO, .first_report_s = 3.2},
+                 {VIDEO, .first_delay_ms = 120, .first_report_s = 3.9}}},
+     {2, 1, 40, 0, 0, 1}},
+    {"/media_clock/noisy_reports",
+     {.seconds = 120,
+      .track_count = 2,
+      .judged_from_s = 5,
+      .tracks = {{AUDIO, .report_noise_us = 2000, .first_report_s = 3.2},
+                 {VIDEO, .report_noise_us = 2000, .first_report_s = 3.9}}},
+     {5, 2.5, 40, 0, 0, 5}},
+    {"/media_clock/network_stalls",
+     {.seconds = 60,
+      .track_count = 2,
+      .judged_from_s = 5,
+      .tracks = {{AUDIO, .stall_s = 20, .stall_end_s = 23, .first_report_s = 3.2},
+                 {VIDEO, .stall_s = 20, .stall_end_s = 23, .first_report_s = 3.9}}},
+     {2, 1, 40, 0, 0, 1}},
+    {"/media_clock/picture_only",
+     {.seconds = 600,
+      .track_count = 1,
+      .judged_from_s = 5,
+      .tracks = {{VIDEO, .drift_ppm = 200, .first_report_s = 3.2}}},
+     {0, 0, 60, 0, 0, 0}},
+    {"/media_clock/sound_only",
+     {.seconds = 600, .track_count = 1, .judged_from_s = 5, .tracks = {{AUDIO}}},
+     {0, 0, 40, 0, 0, 0}},
 };
 
 static void play_row(gconstpointer data)
@@ -220,16 +183,125 @@ static void play_row(gconstpointer data)
                    result.sound_breaks, result.head_error_ms,
                    (long long)result.tracks[0].drift_ppb);
     g_assert_cmpuint(result.backwards, ==, 0);
-    g_assert_cmpfloat(result.av_worst_ms, <=, row->av_worst_ms);
-    g_assert_cmpfloat(result.av_median_ms, <=, row->av_median_ms);
-    g_assert_cmpfloat(result.wall_worst_ms, <=, row->wall_worst_ms);
-    g_assert_cmpuint(result.sound_breaks, <=, row->sound_breaks_max);
+    g_assert_cmpfloat(result.av_worst_ms, <=, row->bounds.av_worst_ms);
+    g_assert_cmpfloat(result.av_median_ms, <=, row->bounds.av_median_ms);
+    g_assert_cmpfloat(result.wall_worst_ms, <=, row->bounds.wall_worst_ms);
+    if (row->bounds.head_worst_ms > 0)
+        g_assert_cmpfloat(result.head_error_ms, <=, row->bounds.head_worst_ms);
+    g_assert_cmpuint(result.sound_breaks, <=, row->bounds.sound_breaks);
     for (unsigned i = 0; i < row->simulation.track_count; i++)
-        g_assert_cmpuint(result.tracks[i].steps, ==, row->steps);
+        g_assert_cmpuint(result.tracks[i].steps, ==, row->bounds.steps);
+}
+
+static void tracks_out_of_range_are_refused(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    MediaClockTrack track;
+    int64_t pts_ns = 5;
+    g_assert_false(media_clock_register_track(clock, MEDIA_CLOCK_MAX_TRACKS, 0, TRACK_AUDIO, 48000,
+                                              0, NS_PER_SECOND));
+    g_assert_false(media_clock_register_track(clock, 0, 0, TRACK_AUDIO, 0, 0, NS_PER_SECOND));
+    g_assert_false(media_clock_rtp_to_pts(clock, 0, 0, NS_PER_SECOND, &pts_ns));
+    g_assert_false(media_clock_rtp_to_pts(clock, 100000, 0, NS_PER_SECOND, &pts_ns));
+    g_assert_cmpint(pts_ns, ==, 5);
+    media_clock_sender_report(clock, 3, 1, 1, 0);
+    g_assert_false(media_clock_track(clock, 3, &track));
+    media_clock_free(clock);
+    media_clock_free(NULL);
+}
+
+static void time_before_zero_is_refused(void)
+{
+    MediaClock *clock = media_clock_new(10 * NS_PER_SECOND);
+    int64_t pts_ns;
+    media_clock_register_track(clock, 0, 0, TRACK_VIDEO, 90000, 0, 9 * NS_PER_SECOND);
+    g_assert_false(media_clock_rtp_to_pts(clock, 0, 0, 9 * NS_PER_SECOND, &pts_ns));
+    g_assert_true(media_clock_rtp_to_pts(clock, 0, 90000, 10 * NS_PER_SECOND, &pts_ns));
+    g_assert_cmpint(pts_ns, ==, 0);
+    media_clock_free(clock);
+}
+
+static int64_t pts_at(MediaClock *clock, uint32_t rtp, int64_t arrival_ms)
+{
+    int64_t pts_ns;
+    g_assert_true(media_clock_rtp_to_pts(clock, 0, rtp, arrival_ms * NS_PER_MS, &pts_ns));
+    return pts_ns;
+}
+
+static void older_and_equal_timestamps_still_move_on(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    media_clock_register_track(clock, 0, 0, TRACK_VIDEO, 90000, 9000, NS_PER_SECOND);
+    const int64_t first = pts_at(clock, 9000, 1000);
+    const int64_t second = pts_at(clock, 9000 + 3000, 1033);
+    const int64_t equal = pts_at(clock, 9000 + 3000, 1034);
+    const int64_t older = pts_at(clock, 9000 + 1500, 1040);
+    const int64_t next = pts_at(clock, 9000 + 9000, 1100);
+    g_assert_cmpint(first, ==, NS_PER_SECOND);
+    g_assert_cmpint(second, >, first);
+    g_assert_cmpint(equal, >, second);
+    g_assert_cmpint(older, >, equal);
+    g_assert_cmpint(next, ==, 1100 * NS_PER_MS);
+    media_clock_free(clock);
+}
+
+static void a_new_registration_goes_on_behind(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    media_clock_register_track(clock, 0, 0, TRACK_VIDEO, 90000, 0, NS_PER_SECOND);
+    const int64_t before = pts_at(clock, 90000, 2000);
+    media_clock_register_track(clock, 0, 4, TRACK_VIDEO, 90000, 77, 1990 * NS_PER_MS);
+    const int64_t after = pts_at(clock, 77, 1990);
+    g_assert_cmpint(after, >, before);
+    g_assert_cmpint(pts_at(clock, 77 + 90000, 2990), ==, 2990 * NS_PER_MS);
+    media_clock_free(clock);
+}
+
+static void a_wild_timestamp_does_not_spoil_the_rest(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    MediaClockTrack track;
+    media_clock_register_track(clock, 0, 0, TRACK_VIDEO, 90000, 0, NS_PER_SECOND);
+    for (uint32_t i = 0; i < 300; i++)
+        pts_at(clock, i * 3000, 1000 + i * 100 / 3);
+    pts_at(clock, 0x70000000, 11000);
+    for (uint32_t i = 301; i < 600; i++) {
+        const int64_t arrival_ms = 1000 + i * 100 / 3;
+        const int64_t pts_ns = pts_at(clock, i * 3000, arrival_ms);
+        g_assert_cmpint(llabs(pts_ns - arrival_ms * NS_PER_MS), <, 50 * NS_PER_MS);
+    }
+    g_assert_true(media_clock_track(clock, 0, &track));
+    g_assert_cmpuint(track.steps, ==, 2);
+    media_clock_free(clock);
+}
+
+static void absurd_reports_are_rejected(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    MediaClockTrack track;
+    const uint64_t ntp = UINT64_C(3900000000) << 32;
+    media_clock_register_track(clock, 0, 0, TRACK_AUDIO, 48000, 0, NS_PER_SECOND);
+    pts_at(clock, 0, 1000);
+    media_clock_sender_report(clock, 0, 0, 0, NS_PER_SECOND);               /* no NTP time */
+    media_clock_sender_report(clock, 0, ntp, 48000 * 60, NS_PER_SECOND);    /* RTP time far off */
+    media_clock_sender_report(clock, 0, ntp, 0, NS_PER_SECOND);             /* good */
+    media_clock_sender_report(clock, 0, ntp - 1, 96000, 3 * NS_PER_SECOND); /* backwards */
+    media_clock_sender_report(clock, 0, ntp + (UINT64_C(9) << 32), 96000, 3 * NS_PER_SECOND);
+    media_clock_sender_report(clock, 0, ntp + (UINT64_C(3) << 32), 48000 * 3, 4 * NS_PER_SECOND);
+    g_assert_true(media_clock_track(clock, 0, &track));
+    g_assert_cmpuint(track.reports, ==, 2);
+    g_assert_cmpuint(track.rejected_reports, ==, 4);
+    media_clock_free(clock);
 }
 
 void media_clock_test_add(void)
 {
+    g_test_add_func("/media_clock/range", tracks_out_of_range_are_refused);
+    g_test_add_func("/media_clock/before_zero", time_before_zero_is_refused);
+    g_test_add_func("/media_clock/older", older_and_equal_timestamps_still_move_on);
+    g_test_add_func("/media_clock/new_registration", a_new_registration_goes_on_behind);
+    g_test_add_func("/media_clock/wild_timestamp", a_wild_timestamp_does_not_spoil_the_rest);
+    g_test_add_func("/media_clock/absurd_reports", absurd_reports_are_rejected);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_test_add_data_func(rows[i].name, &rows[i], play_row);
 }

@@ -111,7 +111,9 @@ static void plan_frame(Stage *stage, Player *player)
         delay_ns += script->burst_ms * NS_PER_MS;
     if (player->frame == 1)
         delay_ns += script->first_delay_ms * NS_PER_MS;
-    const int64_t arrival_ns = player->capture_ns + delay_ns;
+    int64_t arrival_ns = player->capture_ns + delay_ns;
+    if (arrival_ns > seconds_ns(script->stall_s) && arrival_ns < seconds_ns(script->stall_end_s))
+        arrival_ns = seconds_ns(script->stall_end_s);
     player->arrival_ns = arrival_ns > player->arrival_ns ? arrival_ns : player->arrival_ns;
 }
 
@@ -180,6 +182,9 @@ static void play_report(Stage *stage, Player *player)
     const int64_t now_ns = player->report_ns;
     uint64_t ntp = ntp_at(player->script, now_ns);
     uint32_t rtp = rtp_at(player, now_ns);
+    const int noise_us = player->script->report_noise_us;
+    if (noise_us > 0)
+        ntp += ((uint64_t)random_below(stage, (unsigned)noise_us * 2) << 32) / 1000000;
     const double absurd_s = player->script->absurd_s;
     if (absurd_s > 0 && llabs(now_ns - seconds_ns(absurd_s)) <= REPORT_INTERVAL_NS / 2) {
         ntp += UINT64_C(7) << 32;

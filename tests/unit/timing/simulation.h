@@ -19,10 +19,12 @@ typedef struct {
     int64_t timeline_ns; /* its own time when ours is zero */
     double start_s, end_s;
     double mute_s, unmute_s;
-    bool stops_in_mute;    /* the RTP time stands still while muted */
-    double first_report_s; /* after the start; 0 = no reports at all */
-    double absurd_s;       /* a report of this moment carries nonsense */
-    double republish_s;    /* registered again with another RTP offset */
+    bool stops_in_mute;          /* the RTP time stands still while muted */
+    double first_report_s;       /* after the start; 0 = no reports at all */
+    double absurd_s;             /* a report of this moment carries nonsense */
+    int report_noise_us;         /* NTP time is off by up to this much */
+    double stall_s, stall_end_s; /* what is sent in between arrives together at the end */
+    double republish_s;          /* registered again with another RTP offset */
     uint32_t rtp_offset;
 } SimulationTrack;
 
