@@ -54,3 +54,8 @@ Codec codec_from_name(const char *name)
     }
     return CODEC_UNKNOWN;
 }
+
+int64_t codec_decoder_delay_ns(Codec codec)
+{
+    return codec == CODEC_OPUS ? INT64_C(6500000) : 0;
+}

@@ -25,5 +25,9 @@ const char *codec_name(Codec codec);         /* "H264", "opus", ...; as in an SD
 TrackKind codec_kind(Codec codec);
 uint32_t codec_clock_rate(Codec codec); /* RTP ticks a second */
 
+/* How much later than its timestamp says the content of a packet comes out of a decoder: an Opus
+ * encoder looks 312 samples ahead (RFC 7845 section 5.1 calls it pre-skip). */
+int64_t codec_decoder_delay_ns(Codec codec);
+
 /* "video/VP8" or "VP8", any case; CODEC_UNKNOWN for everything else. */
 Codec codec_from_name(const char *name);

@@ -62,9 +62,12 @@ static bool place_on_timeline(TrackPipeline *pipeline, Frame *frame)
             config->clock, config->track_id, config->publisher_id, config->kind,
             codec_clock_rate(frame->codec), frame->rtp_timestamp, frame->arrival_ns);
     }
-    return pipeline->registered &&
-           media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
-                                  frame->arrival_ns, &frame->pts_ns);
+    if (!pipeline->registered ||
+        !media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
+                                frame->arrival_ns, &frame->pts_ns))
+        return false;
+    frame->pts_ns -= codec_decoder_delay_ns(frame->codec);
+    return true;
 }
 
 static void enqueue(TrackPipeline *pipeline, Frame *frame)
