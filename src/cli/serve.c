@@ -1,0 +1,100 @@
+#include <glib-unix.h>
+
+#include "api/http_api.h"
+#include "cli/commands.h"
+#include "cli/settings.h"
+#include "recorder/recording_service.h"
+
+#define EXIT_FAILED 1
+
+static const Flag serve_flags[] = {
+    {"listen", "ADDRESS:PORT", "service.listen", "loopback address, such as 127.0.0.1:8080"},
+    {"output-dir", "DIR", "output.dir", "folder that all recordings are written below"},
+    {"format", "FORMAT", "output.format", "when a request names none: auto, mp4, webm, mkv, ogg"},
+};
+
+static const FlagGroup serve_group = {
+    .title = "Service",
+    .flags = serve_flags,
+    .count = G_N_ELEMENTS(serve_flags),
+};
+
+static const FlagTable serve_table = {
+    .name = "serve",
+    .usage = "roomtape serve [--listen ADDRESS:PORT] [--output-dir DIR] [FLAG]...",
+    .summary = "Runs the HTTP service that starts, stops and shows recordings.",
+    .notes = "SIGTERM and Ctrl-C finish all files; a second one leaves at once.",
+    .groups = {&serve_group, &connection_flags, &general_flags},
+};
+
+typedef struct {
+    WebRTCRecordingService *service;
+    GMainLoop *loop;
+    guint signals[2];
+} Service;
+
+static void on_all_stopped(void *owner)
+{
+    Service *service = owner;
+    g_main_loop_quit(service->loop);
+}
+
+static void remove_signals(Service *service)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(service->signals); i++) {
+        if (service->signals[i] != 0)
+            g_source_remove(service->signals[i]);
+        service->signals[i] = 0;
+    }
+}
+
+/* Afterwards signals have their usual effect again: the second one ends the program. */
+static gboolean on_signal(gpointer data)
+{
+    Service *service = data;
+    remove_signals(service);
+    log_info("cli", NULL, "Stopping; %u recordings are being finished.",
+             recording_service_active_count(service->service));
+    recording_service_stop_all(service->service, on_all_stopped, service);
+    return G_SOURCE_REMOVE;
+}
+
+static int run_service(const Config *config)
+{
+    Service service = {
+        .service = recording_service_new(config, true),
+        .loop = g_main_loop_new(NULL, FALSE),
+    };
+    g_autoptr(GError) error = NULL;
+    HttpApi *api = http_api_new(service.service, config, &error);
+    if (api != NULL) {
+        const unsigned recovered = recording_service_recovered(service.service);
+        if (recovered > 0)
+            log_warning("cli", NULL, "%u recordings had been interrupted; their files were closed.",
+                        recovered);
+        service.signals[0] = g_unix_signal_add(SIGINT, on_signal, &service);
+        service.signals[1] = g_unix_signal_add(SIGTERM, on_signal, &service);
+        g_main_loop_run(service.loop);
+        remove_signals(&service);
+    } else {
+        log_error("cli", NULL, "%s", error->message);
+    }
+    http_api_free(api);
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
+    recording_service_free(service.service);
+    g_main_loop_unref(service.loop);
+    return api != NULL ? 0 : EXIT_FAILED;
+}
+
+static int run_serve(const Flags *flags)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Config) config = settings_load(flags, LOG_INFO, &error);
+    if (config == NULL)
+        return cli_usage_error(error->message);
+    settings_raise_file_limit();
+    return run_service(config);
+}
+
+const Command serve_command = {&serve_table, run_serve};
