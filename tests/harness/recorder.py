@@ -153,9 +153,14 @@ class Record:
         return media_files(self.folder)
 
     @property
+    def sidecars(self):
+        return sidecars(self.folder)
+
+    @property
     def sidecar(self):
-        found = sidecars(self.folder)
-        assert len(found) == 1, f"{len(found)} sidecars in {self.folder}:\n{self.text()}"
+        """What the recording's sidecars say; each of several files has one of its own."""
+        found = self.sidecars
+        assert found, f"no sidecar in {self.folder}:\n{self.text()}"
         return found[0]
 
 

@@ -1,0 +1,74 @@
+"""What a good recording is, said once for all cases."""
+
+import json
+
+from .judge import is_fragmented, judge
+
+CONTAINERS = {"mp4": "mov", "webm": "webm", "mkv": "matroska", "ogg": "ogg"}
+
+
+def kind_of(path):
+    return path.suffix.lstrip(".")
+
+
+def expect_plays(path):
+    """The file is what its name says and decodes without a word from FFmpeg."""
+    verdict = judge(path)
+    assert verdict.errors == [], f"{path}: {verdict.errors[:5]}"
+    assert CONTAINERS[kind_of(verdict.path)] in verdict.container, verdict.container
+    for video in verdict.videos:
+        assert video.monotonic, f"{path}: pictures go back in time"
+        assert len(video.times) > 1
+    for audio in verdict.audios:
+        assert audio.duration > 0
+        assert audio.longest_hole < 0.1, f"{path}: a hole of {audio.longest_hole} s in the sound"
+    return verdict
+
+
+def expect_every_frame(video, unsent=0):
+    """Each number once, less those that the publisher says it did not send."""
+    assert video.unreadable == 0, f"{video.unreadable} unreadable of {len(video.numbers)}"
+    assert video.duplicates == [], video.duplicates[:10]
+    assert len(video.missing) <= unsent, f"missing {video.missing[:20]}, {unsent} were not sent"
+
+
+def expect_duration(verdict, seconds, tolerance=0.6):
+    """The container and each track say that it is so long."""
+    assert abs(verdict.duration - seconds) < tolerance, f"{verdict.duration} s, not {seconds}"
+    for track in verdict.videos + verdict.audios:
+        assert abs(track.duration - seconds) < tolerance, f"{track.codec}: {track.duration} s"
+
+
+def expect_together(verdict, figures=None, name="", median=12.0, worst=35.0):
+    """Flash and beep; generous, because the machine also encodes: the figures are printed."""
+    found_median, found_worst = verdict.sync()
+    if figures is not None:
+        figures.append(f"{name}: beep after flash {found_median:+.1f} ms, worst {found_worst:+.1f}")
+    assert abs(found_median) < median, f"median {found_median} ms"
+    assert abs(found_worst) < worst, f"worst {found_worst} ms"
+
+
+def expect_plain(path):
+    """A finished MP4 has its index first and no fragments."""
+    if kind_of(path) == "mp4":
+        assert is_fragmented(path) == (False, True), f"{path} was not finalised"
+
+
+def expect_balanced(recording):
+    """Ledger: in = out + held + dropped in each stage, and a stage's out is the next one's in."""
+    for sid, stages in recording["ledger"].items():
+        previous = None
+        for name in ("receive", "depay", "clock", "queue", "write"):
+            row = stages[name]
+            left = row["consumed"] if name == "depay" else row["out"]
+            total = left + row["held"] + sum(row["dropped"].values())
+            assert row["in"] == total, f"{sid} {name}: {json.dumps(row)}"
+            assert row["held"] == 0, f"{sid} {name} holds {row['held']} after the stop"
+            assert previous is None or row["in"] == previous, f"{sid}: {previous} before {name}"
+            previous = row["out"]
+
+
+def expect_checklist(recording):
+    for name in ("room_connected", "publications_discovered", "subscribed", "first_rtp",
+                 "frames_flowing"):  # fmt: skip
+        assert recording["checklist"][name]["state"] == "ok", recording["checklist"][name]
