@@ -159,6 +159,8 @@ static void note_size(SinkTrack *track, const Frame *frame)
 
 static void note_times(SinkTrack *track, const Frame *frame, bool had_time, int64_t former_pts_ns)
 {
+    if (frame->duration_ns > 0)
+        track->typical_ns = frame->duration_ns;
     if (track->info.kind == TRACK_VIDEO && had_time) {
         const int64_t distance_ns = frame->pts_ns - former_pts_ns;
         if (distance_ns > VIDEO_GAP_NS)
@@ -237,7 +239,8 @@ static void fill_lagging(TrackSet *set, int64_t lag_ns, int64_t keep_ns, int64_t
     for (unsigned i = 0; i < set->track_count && front != INT64_MIN; i++) {
         SinkTrack *track = set->tracks[i];
         if (track->part == NULL || track->info.kind != TRACK_AUDIO || !track->has_time ||
-            track->count > 0 || front - track->end_ns <= lag_ns)
+            track->count > 0 || front - track->end_ns <= lag_ns ||
+            now_ns - track->seen_ns < lag_ns)
             continue;
         if (!fill_silence(set, track, front - keep_ns, now_ns))
             return;

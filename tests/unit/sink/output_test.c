@@ -48,13 +48,12 @@ static void test_format(const void *data)
 {
     const FormatRow *row = data;
     TestOutput *test = test_output_new(row->wanted);
-    unsigned tracks = 0;
-    if (row->video != CODEC_UNKNOWN) {
+    if (row->video != CODEC_UNKNOWN)
         test_output_add(test, row->video, false);
-        test_output_feed(test, tracks++, 3 * NS_PER_SECOND, 2);
-    }
     test_output_add(test, row->audio, false);
-    test_output_feed(test, tracks++, 3 * NS_PER_SECOND, 2);
+    const unsigned tracks = test->track_count;
+    for (unsigned i = 0; i < tracks; i++)
+        test_output_feed(test, i, 3 * NS_PER_SECOND, 2);
     test_output_stop(test, row->finalize);
 
     const OutputResult *result = &test->result;
