@@ -3,3 +3,4 @@
 #pragma once
 
 void output_test_add(void);
+void parts_test_add(void);

@@ -257,7 +257,8 @@ char *test_folder_new(void)
 
 void test_folder_free(char *folder)
 {
-    GDir *dir = g_dir_open(folder, 0, NULL);
+    const char *kept = g_getenv("KEEP_TEST_FILES");
+    GDir *dir = kept == NULL ? g_dir_open(folder, 0, NULL) : NULL;
     const char *name = NULL;
     while (dir != NULL && (name = g_dir_read_name(dir)) != NULL) {
         g_autofree char *path = g_build_filename(folder, name, NULL);

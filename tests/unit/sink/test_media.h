@@ -28,4 +28,5 @@ typedef struct {
 TestJudgement test_media_judge(const char *path);
 
 char *test_folder_new(void);
-void test_folder_free(char *folder); /* removes it with what is in it */
+/* Removes it with what is in it, unless KEEP_TEST_FILES is set: to look at the files by eye. */
+void test_folder_free(char *folder);
