@@ -22,6 +22,7 @@ struct Ice {
     guint stream;
     char *ufrag, *pwd;
     char *remote_ufrag, *remote_pwd;
+    bool awaits_answer; /* this side has restarted, the other not yet */
     bool gathered;
     GSource *gathered_notice; /* tells of a gathering that ended within ice_new() */
 };
@@ -257,16 +258,22 @@ bool ice_is_credential(const char *text)
     return text && text[0] != '\0' && strlen(text) <= CREDENTIAL_MAX_LENGTH;
 }
 
+void ice_restart(Ice *ice)
+{
+    nice_agent_restart_stream(ice->agent, ice->stream);
+    learn_credentials(ice);
+    ice->awaits_answer = true;
+}
+
 bool ice_set_remote(Ice *ice, const char *ufrag, const char *pwd, bool is_controlling)
 {
     const bool is_known =
         g_strcmp0(ufrag, ice->remote_ufrag) == 0 && g_strcmp0(pwd, ice->remote_pwd) == 0;
     if (is_known || !ice_is_credential(ufrag) || !ice_is_credential(pwd))
         return false;
-    if (ice->remote_ufrag) {
-        nice_agent_restart_stream(ice->agent, ice->stream);
-        learn_credentials(ice);
-    }
+    if (ice->remote_ufrag && !ice->awaits_answer)
+        ice_restart(ice);
+    ice->awaits_answer = false;
     g_object_set(ice->agent, "controlling-mode", is_controlling, NULL);
     g_free(ice->remote_ufrag);
     g_free(ice->remote_pwd);

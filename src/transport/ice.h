@@ -31,8 +31,11 @@ char **ice_local_candidates(Ice *ice); /* free with g_strfreev() */
 
 bool ice_is_credential(const char *text); /* not empty and not over 256 characters */
 
+/* New ufrag and pwd on this side; the pair in use carries on until another is found. */
+void ice_restart(Ice *ice);
+
 /* True when the remote's credentials were new; known ones change nothing. Different ones on a
- * running connection restart ICE, and ufrag and pwd of this side change too. */
+ * running connection restart ICE, unless they answer an ice_restart() of this side. */
 bool ice_set_remote(Ice *ice, const char *ufrag, const char *pwd, bool is_controlling);
 
 /* False for text that is no candidate, and for host names, which are not looked up. */

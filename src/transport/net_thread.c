@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "flow/ledger.h"
 #include "transport/mailbox_source.h"
 
 /* What is still ready when the loop ends gets this many turns. */
@@ -41,7 +42,7 @@ static bool run_turn(NetThread *thread, bool may_wait)
     const int count = query_fds(thread, max_priority, &timeout_ms);
     g_poll(thread->fds, (guint)count, may_wait ? timeout_ms : 0);
     thread->now_ns = clock_monotonic_ns();
-    atomic_fetch_add_explicit(&thread->counters.wakeups, 1, memory_order_relaxed);
+    ledger_add(&thread->counters.wakeups, 1);
     const bool is_ready = g_main_context_check(thread->context, max_priority, thread->fds, count);
     g_main_context_dispatch(thread->context);
     return is_ready;

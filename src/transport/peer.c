@@ -1,7 +1,7 @@
 #include <string.h>
 
-#include "base/check.h"
 #include "base/log.h"
+#include "flow/ledger.h"
 #include "transport/cipher.h"
 #include "transport/data_channels.h"
 #include "transport/demux.h"
@@ -18,6 +18,7 @@ struct Peer {
     PeerOut out;
     PeerState state;
     bool is_server;
+    bool is_checking;
     bool remote_is_dtls_client;
     Ice *ice;
     Dtls *dtls;
@@ -26,6 +27,7 @@ struct Peer {
     Sctp *sctp;
     DataChannels *channels;
     int receive_buffer_bytes;
+    unsigned ice_completions;
     /* The remote's first handshake message when it comes before this side's ICE is up. */
     struct {
         size_t size;
@@ -222,7 +224,7 @@ static void on_ice_datagram(void *owner, uint8_t *data, size_t size)
     Peer *peer = owner;
     peer->counters.datagrams++;
     peer->counters.bytes += size;
-    atomic_fetch_add_explicit(&peer->thread_counters->datagrams, 1, memory_order_relaxed);
+    ledger_add(&peer->thread_counters->datagrams, 1);
     const DemuxClass class = demux_classify(data, size);
     if (!peer->cipher && (class == DEMUX_RTP || class == DEMUX_RTCP)) {
         peer->counters.early++;
@@ -271,6 +273,8 @@ static void lose_ice(Peer *peer)
 
 static void find_ice(Peer *peer)
 {
+    peer->ice_completions += peer->is_checking;
+    peer->is_checking = false;
     if (!dtls_is_started(peer->dtls))
         start_dtls(peer);
     else if (peer->cipher)
@@ -282,6 +286,7 @@ static void on_ice_state(void *owner, IceState state)
     Peer *peer = owner;
     switch (state) {
     case ICE_CHECKING:
+        peer->is_checking = true;
         if (peer->state == PEER_NEW)
             set_state(peer, PEER_CHECKING, NULL);
         break;
@@ -383,6 +388,11 @@ bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error)
     return true;
 }
 
+void peer_restart_ice(Peer *peer)
+{
+    ice_restart(peer->ice);
+}
+
 bool peer_add_remote_candidate(Peer *peer, const char *candidate)
 {
     return ice_add_remote_candidate(peer->ice, candidate);
@@ -426,6 +436,7 @@ void peer_stats(Peer *peer, PeerStats *ret_stats)
         .unknown_datagrams = peer->counters.unknown,
         .early_packets = peer->counters.early,
         .receive_buffer_bytes = peer->receive_buffer_bytes,
+        .ice_completions = peer->ice_completions,
         .data_channels = data_channels_count(peer->channels),
     };
     ice_selected_pair(peer->ice, ret_stats->local, ret_stats->remote, sizeof ret_stats->local);

@@ -94,6 +94,10 @@ typedef struct {
 
 /* Called for each description; new ICE credentials restart ICE and keep the DTLS association. */
 bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error);
+/* The offering side only: new ICE credentials for its next offer. The answer's are then taken
+ * without a further restart. */
+void peer_restart_ice(Peer *peer);
+
 bool peer_add_remote_candidate(Peer *peer, const char *candidate); /* false: not understood */
 void peer_remote_candidates_done(Peer *peer);
 
@@ -116,6 +120,7 @@ typedef struct {
     uint64_t early_packets;      /* SRTP or SRTCP before there were keys */
     uint64_t unknown_datagrams;  /* neither STUN, DTLS, SRTP nor SRTCP */
     int receive_buffer_bytes;    /* effective SO_RCVBUF */
+    unsigned ice_completions;    /* how often ICE found a pair: 1, and 1 more for each restart */
     unsigned data_channels;      /* open */
 } PeerStats;
 

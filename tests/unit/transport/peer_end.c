@@ -39,6 +39,8 @@ static void on_rtp(void *owner, uint8_t *packet, size_t size, int64_t arrival_ns
     end->last_rtp_size = MIN(size, sizeof end->last_rtp);
     memcpy(end->last_rtp, packet, end->last_rtp_size);
     end->last_arrival_ns = arrival_ns;
+    end->buffers_differ |= end->last_buffer && end->last_buffer != packet;
+    end->last_buffer = packet;
     pthread_cond_broadcast(&end->changed);
     pthread_mutex_unlock(&end->lock);
 }
@@ -234,7 +236,8 @@ static void set_remote(PeerEnd *end, void *argument)
     order->is_taken = peer_set_remote(end->peer, &remote, &error);
     for (char **candidate = order->description->candidates; candidate && *candidate; candidate++)
         peer_add_remote_candidate(end->peer, *candidate);
-    peer_remote_candidates_done(end->peer);
+    if (!end->says_never_done)
+        peer_remote_candidates_done(end->peer);
 }
 
 bool peer_end_set_remote(PeerEnd *end, const PeerEndDescription *remote, bool dtls_is_active)

@@ -11,6 +11,7 @@
 typedef struct {
     NetThread *thread;
     Peer *peer;
+    bool says_never_done; /* the remote's candidates may go on */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     /* under the lock, written by the net thread */
@@ -23,6 +24,8 @@ typedef struct {
     uint8_t last_rtp[256];
     size_t last_rtp_size;
     int64_t last_arrival_ns;
+    const uint8_t *last_buffer;
+    bool buffers_differ;
     char last_label[64];
     GByteArray *last_message;
     bool last_is_text;

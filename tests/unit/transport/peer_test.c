@@ -51,14 +51,16 @@ static void expect_media(Pair *pair)
 {
     static uint16_t sequence = 100;
     sequence++;
+    const unsigned rtp[] = {pair->server->rtp, pair->client->rtp};
+    const unsigned rtcp[] = {pair->server->rtcp, pair->client->rtcp};
     g_assert_true(peer_end_send_rtp(pair->server, sequence, 0x11223344));
     g_assert_true(peer_end_send_rtp(pair->client, sequence, 0x55667788));
     g_assert_true(peer_end_send_rtcp(pair->server));
     g_assert_true(peer_end_send_rtcp(pair->client));
     PeerEnd *ends[] = {pair->server, pair->client};
     for (unsigned i = 0; i < 2; i++) {
-        g_assert_true(peer_end_wait(ends[i], peer_end_has_rtp, 1));
-        g_assert_true(peer_end_wait(ends[i], peer_end_has_rtcp, 1));
+        g_assert_true(peer_end_wait(ends[i], peer_end_has_rtp, rtp[i] + 1));
+        g_assert_true(peer_end_wait(ends[i], peer_end_has_rtcp, rtcp[i] + 1));
         g_assert_cmpuint(ends[i]->last_rtp_size, ==, 32);
         g_assert_cmpint(memcmp(ends[i]->last_rtp + 12, "twenty bytes of data", 20), ==, 0);
         g_assert_cmpint(ends[i]->last_arrival_ns, >, 0);
@@ -368,23 +370,57 @@ static void test_gathering(void)
 
 /* ---- running on ---- */
 
+static void restart_ice(PeerEnd *end, void *argument)
+{
+    (void)argument;
+    peer_restart_ice(end->peer);
+}
+
+/* As a description can tell nothing new in time, ask until the count is there. */
+static bool wait_for_completions(PeerEnd *end, unsigned wanted)
+{
+    const gint64 deadline = g_get_monotonic_time() + PEER_END_PATIENCE_S * G_USEC_PER_SEC;
+    while (peer_end_stats(end).ice_completions < wanted) {
+        if (g_get_monotonic_time() > deadline)
+            return false;
+        g_thread_yield();
+    }
+    return true;
+}
+
+/* The server offers anew, the client answers. */
+static void restart(Pair *pair)
+{
+    peer_end_run(pair->server, restart_ice, NULL);
+    PeerEndDescription offer = peer_end_describe(pair->server);
+    g_assert_true(peer_end_set_remote(pair->client, &offer, false));
+    PeerEndDescription answer = peer_end_describe(pair->client);
+    g_assert_true(peer_end_set_remote(pair->server, &answer, true));
+    PeerEndDescription after = peer_end_describe(pair->server);
+    g_assert_cmpstr(after.ufrag, ==, offer.ufrag);
+    peer_end_description_clear(&offer);
+    peer_end_description_clear(&answer);
+    peer_end_description_clear(&after);
+}
+
 static void test_ice_restart(void)
 {
     Pair pair = connected_pair();
     PeerEndDescription old_server = peer_end_describe(pair.server);
     PeerEndDescription old_client = peer_end_describe(pair.client);
-    /* The server restarts: it offers new credentials, the client answers with new ones. */
-    old_client.ufrag[0] = old_client.ufrag[0] == 'x' ? 'y' : 'x';
-    peer_end_set_remote(pair.server, &old_client, true);
+    for (unsigned round = 1; round <= 2; round++) {
+        restart(&pair);
+        g_assert_true(wait_for_completions(pair.server, 1 + round));
+        g_assert_true(wait_for_completions(pair.client, 1 + round));
+        expect_connected(&pair);
+        expect_media(&pair);
+    }
     PeerEndDescription new_server = peer_end_describe(pair.server);
-    g_assert_cmpstr(new_server.ufrag, !=, old_server.ufrag);
-    g_assert_cmpstr(new_server.fingerprint, ==, old_server.fingerprint);
-    peer_end_set_remote(pair.client, &new_server, false);
     PeerEndDescription new_client = peer_end_describe(pair.client);
+    g_assert_cmpstr(new_server.ufrag, !=, old_server.ufrag);
     g_assert_cmpstr(new_client.ufrag, !=, old_client.ufrag);
-    peer_end_set_remote(pair.server, &new_client, true);
-    expect_connected(&pair);
-    expect_media(&pair);
+    g_assert_cmpstr(new_server.fingerprint, ==, old_server.fingerprint);
+    g_assert_false(pair.client->was_disconnected);
     PeerEndDescription *all[] = {&old_server, &old_client, &new_server, &new_client};
     for (unsigned i = 0; i < G_N_ELEMENTS(all); i++)
         peer_end_description_clear(all[i]);
@@ -436,6 +472,48 @@ static void test_duplicate(void)
     g_assert_cmpuint(pair.client->rtp, ==, 2);
     g_assert_cmpuint(stats.duplicates, ==, 1);
     g_assert_cmpuint(stats.undecryptable, ==, 0);
+    pair_clear(&pair);
+}
+
+/* A restart that the other side does not follow loses the connection; the next one brings it back
+ * under the same keys. */
+static void test_disconnected(void)
+{
+    Pair pair = connected_pair();
+    PeerEndDescription server = peer_end_describe(pair.server);
+    PeerEndDescription wrong = {"nobody", "nobodyknowsthispassword", server.fingerprint,
+                                server.candidates};
+    peer_end_set_remote(pair.client, &wrong, false);
+    g_assert_true(peer_end_wait_for(pair.client, peer_end_is_state, PEER_DISCONNECTED, 30));
+    restart(&pair);
+    expect_connected(&pair);
+    expect_media(&pair);
+    peer_end_description_clear(&server);
+    pair_clear(&pair);
+}
+
+/* Trickle: neither side ever says that it has no more candidates. */
+static void test_candidates_go_on(void)
+{
+    Pair pair = pair_new(&server_config, &client_config);
+    pair.server->says_never_done = pair.client->says_never_done = true;
+    peer_end_join(pair.server, pair.client, false);
+    expect_connected(&pair);
+    expect_media(&pair);
+    pair_clear(&pair);
+}
+
+/* libnice copies each packet unless the callback runs on the agent's own context. */
+static void test_fast_path(void)
+{
+    Pair pair = connected_pair();
+    for (uint16_t i = 0; i < 20; i++)
+        g_assert_true(peer_end_send_rtp(pair.server, i, 5));
+    g_assert_true(peer_end_wait(pair.client, peer_end_has_rtp, 20));
+    g_assert_false(pair.client->buffers_differ);
+    const NetThreadCounters *counters = net_thread_counters(pair.client->thread);
+    g_assert_cmpuint(atomic_load(&counters->datagrams), >=, 20);
+    g_assert_cmpuint(atomic_load(&counters->wakeups), >, 0);
     pair_clear(&pair);
 }
 
@@ -566,6 +644,9 @@ void peer_test_add(void)
     g_test_add_func("/peer/same_description_again", test_same_description_again);
     g_test_add_func("/peer/remote_closes", test_remote_closes);
     g_test_add_func("/peer/duplicate", test_duplicate);
+    g_test_add_func("/peer/disconnected", test_disconnected);
+    g_test_add_func("/peer/candidates_go_on", test_candidates_go_on);
+    g_test_add_func("/peer/fast_path", test_fast_path);
     g_test_add_func("/peer/garbage", test_garbage);
     g_test_add_func("/peer/garbage_inside", test_garbage_inside);
 }
