@@ -219,12 +219,12 @@ def test_token_command(server, room, publisher, tmp_path):
 
 def test_doctor(server, room, publisher, tmp_path):
     publisher(publish=["audio"])
-    done = run("doctor", "--room", room, "--output", f"{tmp_path}/", env=environment(server))
+    done = run("doctor", "--room", room, "--output-dir", tmp_path, env=environment(server))
     assert done.returncode == 0, done
     for step in ("dns", "token", "join", "ice", "dtls", "track", "disk"):
         assert step in done.stdout.lower(), f"no {step} in {done.stdout}"
     env = environment(server, LIVEKIT_API_SECRET="wrong " * 8)
-    bad = run("doctor", "--room", room, env=env)
+    bad = run("doctor", "--room", room, "--output-dir", tmp_path, env=env)
     assert bad.returncode != 0 and "unauthorized" in bad.stdout + bad.stderr, bad
     assert server.SECRET not in done.stdout + done.stderr
 
