@@ -189,13 +189,18 @@ static bool is_discontinuity(Track *track, int64_t transit_ns, int64_t arrival_n
 }
 
 /* After a pause a server goes on with the expected RTP time, give or take some tens of ms; sound
- * can be put where it arrives then, and the next report is believed. */
+ * can be put where it arrives then, and the next report is believed. A picture that comes earlier
+ * than any did shows that its old reports are void. */
 static void pass_gap(Track *track, int64_t transit_ns)
 {
     const int64_t shift_ns = transit_ns - track->base_ns;
     track->ntp.is_loose = true;
-    if (track->kind == TRACK_AUDIO && (shift_ns > GAP_SHIFT_NS || shift_ns < -GAP_SHIFT_NS))
+    if (track->kind == TRACK_VIDEO) {
+        if (shift_ns + track->bias_ns < -GAP_SHIFT_NS)
+            track->ntp = (NtpAlignment){0};
+    } else if (shift_ns > GAP_SHIFT_NS || shift_ns < -GAP_SHIFT_NS) {
         anchor(track, transit_ns);
+    }
 }
 
 static int64_t aligned_base(const Track *track, const Track *leader)

@@ -47,9 +47,11 @@ NtpVerdict ntp_alignment_report(NtpAlignment *alignment, NtpReport report, int64
             alignment->offset_ns = offset_ns + change_ns / 2;
         return NTP_USED;
     }
-    const bool is_believed = (alignment->is_loose && report.ntp_ns > alignment->last.ntp_ns) ||
-                             (alignment->has_candidate && continues(alignment->candidate, report));
-    if (!is_believed) {
+    if (alignment->is_loose && report.ntp_ns > alignment->last.ntp_ns) {
+        adopt(alignment, report, arrival_ns);
+        return NTP_USED;
+    }
+    if (!alignment->has_candidate || !continues(alignment->candidate, report)) {
         alignment->has_candidate = true;
         alignment->candidate = report;
         return NTP_REJECTED;

@@ -25,7 +25,7 @@ typedef struct {
 typedef enum {
     NTP_REJECTED,
     NTP_USED,
-    NTP_JUMPED, /* used, and the offset is another one than before */
+    NTP_JUMPED, /* used, and the NTP clock is another one than before */
 } NtpVerdict;
 
 /* Time of a 32.32 fixed point NTP timestamp in nanoseconds since 1900. */

@@ -66,9 +66,11 @@ static int64_t publisher_time(const SimulationTrack *script, int64_t ns)
 
 static int64_t paused_ns(const SimulationTrack *script, int64_t ns)
 {
-    if (!script->stops_in_mute || ns < seconds_ns(script->unmute_s))
+    if (ns < seconds_ns(script->unmute_s))
         return 0;
-    return seconds_ns(script->unmute_s - script->mute_s);
+    if (script->stops_in_mute)
+        return seconds_ns(script->unmute_s - script->mute_s);
+    return script->unmute_shift_ms * NS_PER_MS;
 }
 
 static uint32_t rtp_at(const Player *player, int64_t ns)

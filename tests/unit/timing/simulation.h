@@ -20,6 +20,7 @@ typedef struct {
     double start_s, end_s;
     double mute_s, unmute_s;
     bool stops_in_mute;          /* the RTP time stands still while muted */
+    int unmute_shift_ms;         /* how far the RTP time falls behind at the unmute */
     double first_report_s;       /* after the start; 0 = no reports at all */
     double absurd_s;             /* a report of this moment carries nonsense */
     int report_noise_us;         /* NTP time is off by up to this much */
