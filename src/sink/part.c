@@ -28,6 +28,7 @@ Part *part_new(const PartConfig *config, SinkTrack *const *tracks, unsigned trac
     part->container = config->container;
     part->zero_ns = part->end_ns = config->zero_ns;
     part->track_count = track_count;
+    part->flushed_ns = INT64_MIN / 2; /* the first frame goes to disk at once */
     for (unsigned i = 0; i < track_count; i++)
         part->tracks[i] = tracks[i];
     part->writer =
@@ -104,6 +105,9 @@ int part_write(Part *part, SinkTrack *track, const PartPacket *packet, int64_t n
     if (error < 0)
         return error;
     part->packets++;
+    if (!part->has_start[track->stream])
+        part->start_ns[track->stream] = packet->pts_ns;
+    part->has_start[track->stream] = true;
     if (part->end_ns < packet->pts_ns + packet->duration_ns)
         part->end_ns = packet->pts_ns + packet->duration_ns;
     return 0;

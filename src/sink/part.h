@@ -11,7 +11,9 @@ struct Part {
     ContainerWriter *writer;
     SinkTrack *tracks[OUTPUT_MAX_TRACKS]; /* by stream; borrowed */
     unsigned track_count;
-    int64_t zero_ns; /* its zero on the recording's timeline */
+    bool has_start[OUTPUT_MAX_TRACKS];   /* by stream: something is written */
+    int64_t start_ns[OUTPUT_MAX_TRACKS]; /* its first time */
+    int64_t zero_ns;                     /* its zero on the recording's timeline */
     int64_t end_ns;
     int64_t fragment_start_ns; /* first media of the open fragment */
     int64_t flushed_ns;        /* monotonic */

@@ -112,7 +112,12 @@ static int add_tracks(Remux *remux, const Source *source)
         const int known = find_track(remux, track);
         if (known >= 0 && remux->parameters[known]->codec_id != read->codec_id)
             return AVERROR(EINVAL);
-        if (known >= 0 || !track->has_start)
+        if (!source->part->has_start[i])
+            continue;
+        const int64_t start_ns = remux_corrected_ns(track, source->part->start_ns[i]);
+        if (start_ns < remux->zero_ns)
+            remux->zero_ns = start_ns;
+        if (known >= 0)
             continue;
         remux->tracks[remux->track_count] = track;
         remux->parameters[remux->track_count++] = join_parameters(read, track);
@@ -131,11 +136,6 @@ static int open_sources(Remux *remux, const RemuxJob *job)
             error = add_tracks(remux, source);
         if (error == 0)
             error = source_next(source);
-    }
-    for (unsigned i = 0; i < remux->track_count; i++) {
-        const int64_t start_ns = remux_corrected_ns(remux->tracks[i], remux->tracks[i]->start_ns);
-        if (start_ns < remux->zero_ns)
-            remux->zero_ns = start_ns;
     }
     return error;
 }

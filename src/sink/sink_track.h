@@ -29,9 +29,8 @@ typedef struct {
     unsigned stream;                        /* in `part` */
     uint64_t pending_frames, pending_bytes; /* with the muxer, not on disk */
 
-    bool has_start; /* something is written, silence included; from start_ns on */
-    int64_t start_ns;
-    bool has_time; /* the times below are known */
+    bool has_start; /* something is written, silence included */
+    bool has_time;  /* the times below are known */
     bool last_is_silence;
     int64_t end_ns; /* of what is written */
     int64_t last_pts_ns;

@@ -88,8 +88,6 @@ static bool write_packet(TrackSet *set, SinkTrack *track, const PartPacket *pack
         track_set_fail_av(set, error, "Cannot write", part->path);
         return false;
     }
-    if (!track->has_start)
-        track->start_ns = packet->pts_ns;
     track->has_start = track->has_time = true;
     track->last_pts_ns = packet->pts_ns;
     track->last_is_silence = packet->is_silence;
@@ -239,8 +237,7 @@ static void fill_lagging(TrackSet *set, int64_t lag_ns, int64_t keep_ns, int64_t
     for (unsigned i = 0; i < set->track_count && front != INT64_MIN; i++) {
         SinkTrack *track = set->tracks[i];
         if (track->part == NULL || track->info.kind != TRACK_AUDIO || !track->has_time ||
-            track->count > 0 || front - track->end_ns <= lag_ns ||
-            now_ns - track->seen_ns < lag_ns)
+            track->count > 0 || front - track->end_ns <= lag_ns || now_ns - track->seen_ns < lag_ns)
             continue;
         if (!fill_silence(set, track, front - keep_ns, now_ns))
             return;

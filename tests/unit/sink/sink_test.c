@@ -9,5 +9,6 @@ int main(int argc, char **argv)
     av_log_set_level(g_test_verbose() ? AV_LOG_WARNING : AV_LOG_QUIET);
     output_test_add();
     parts_test_add();
+    robust_test_add();
     return g_test_run();
 }

@@ -4,3 +4,4 @@
 
 void output_test_add(void);
 void parts_test_add(void);
+void robust_test_add(void);

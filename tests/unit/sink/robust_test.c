@@ -1,0 +1,324 @@
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "sink/track_set.h"
+#include "sink_test.h"
+#include "test_output.h"
+
+#define START_NS (5 * NS_PER_SECOND)
+
+/* The set of tracks without threads: the test tells the time. */
+typedef struct {
+    Pool *pool;
+    Mailbox *mailbox;
+    char *folder, *stem;
+    OutputConfig config;
+    OutputEvents events;
+    TrackSet *set;
+    BoundedQueue *queues[2];
+    TrackCounters counters[2];
+    TestMedia *media[2];
+    int64_t now_ns;
+} Bench;
+
+static Bench *bench_new(Container container, Codec video, Codec audio)
+{
+    Bench *bench = g_new0(Bench, 1);
+    const Codec codecs[2] = {video, audio};
+    bench->pool = pool_new(64U << 20);
+    bench->mailbox = mailbox_new();
+    bench->folder = test_folder_new();
+    bench->stem = g_build_filename(bench->folder, "take", NULL);
+    bench->config = (OutputConfig){.stem = bench->stem, .container = container};
+    bench->events = (OutputEvents){.mailbox = bench->mailbox};
+    bench->set = track_set_new(&bench->config, &bench->events);
+    for (unsigned i = 0; i < 2; i++) {
+        bench->queues[i] = bounded_queue_new(codec_kind(codecs[i]), 500, 8U << 20);
+        bench->media[i] = test_media_new(bench->pool, codecs[i], 160, 96);
+        track_set_add(bench->set,
+                      &(OutputTrack){.id = i,
+                                     .kind = codec_kind(codecs[i]),
+                                     .expected_codec = codecs[i],
+                                     .queue = bench->queues[i],
+                                     .counters = &bench->counters[i]},
+                      0);
+    }
+    return bench;
+}
+
+static void bench_free(Bench *bench)
+{
+    track_set_free(bench->set);
+    for (unsigned i = 0; i < 2; i++) {
+        g_assert_true(ledger_row_balances(&bench->counters[i].ledger, STAGE_WRITE));
+        g_assert_cmpuint(ledger_value(&bench->counters[i].ledger.rows[STAGE_WRITE].held), ==, 0);
+        bounded_queue_free(bench->queues[i]);
+        test_media_free(bench->media[i]);
+    }
+    g_assert_cmpuint(pool_usage(bench->pool).in_use_bytes, ==, 0);
+    pool_unref(bench->pool);
+    mailbox_free(bench->mailbox);
+    test_folder_free(bench->folder);
+    g_free(bench->stem);
+    g_free(bench);
+}
+
+static void put(Bench *bench, unsigned track, int64_t shift_ns)
+{
+    Frame *frame = test_media_next(bench->media[track], START_NS + shift_ns, false);
+    bounded_queue_put(bench->queues[track], frame);
+}
+
+/* 200 ms of media and of time. */
+static void step(Bench *bench)
+{
+    for (unsigned i = 0; i < 5; i++) {
+        put(bench, 0, 0);
+        put(bench, 1, 0);
+        put(bench, 1, 0);
+    }
+    bench->now_ns += 200 * NS_PER_MS;
+    track_set_drain(bench->set, bench->now_ns);
+}
+
+static void finish(Bench *bench)
+{
+    bounded_queue_end(bench->queues[0]);
+    bounded_queue_end(bench->queues[1]);
+    g_assert_true(track_set_stop(bench->set, bench->now_ns, false));
+}
+
+static const char *part_path_of(const Bench *bench, unsigned index)
+{
+    Part *const *parts = NULL;
+    g_assert_cmpuint(track_set_parts(bench->set, &parts), >, index);
+    return parts[index]->path;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    g_autofree char *contents = NULL;
+    gsize size = 0;
+    g_assert_true(g_file_get_contents(from, &contents, &size, NULL));
+    g_assert_true(g_file_set_contents(to, contents, (gssize)size, NULL));
+}
+
+typedef struct {
+    const char *name;
+    Container container;
+    Codec video;
+} KillRow;
+
+static const KillRow kill_rows[] = {
+    {"mp4-h264", CONTAINER_MP4, CODEC_H264},
+    {"mp4-vp9", CONTAINER_MP4, CODEC_VP9},
+    {"webm-vp8", CONTAINER_WEBM, CODEC_VP8},
+    {"mkv-h264", CONTAINER_MKV, CODEC_H264},
+};
+
+/* Killed at any moment, the file plays to within a second before. */
+static void test_kill(const void *data)
+{
+    const KillRow *row = data;
+    Bench *bench = bench_new(row->container, row->video, CODEC_OPUS);
+    g_autofree char *copy = g_build_filename(bench->folder, "copy", NULL);
+    for (unsigned i = 1; i <= 20; i++) {
+        step(bench);
+        copy_file(part_path_of(bench, 0), copy);
+        const TestJudgement judgement = test_media_judge(copy);
+        g_assert_cmpuint(judgement.errors, ==, 0);
+        g_assert_cmpfloat(judgement.last_video, >, 0.2 * i - 1.0);
+        g_assert_cmpfloat(judgement.last_audio, >, 0.2 * i - 1.0);
+    }
+    finish(bench);
+    const TestJudgement judgement = test_media_judge(part_path_of(bench, 0));
+    g_assert_cmpuint(judgement.video_frames, ==, 100);
+    g_assert_cmpuint(judgement.errors, ==, 0);
+    bench_free(bench);
+}
+
+static void test_disk_full(const void *data)
+{
+    const KillRow *row = data;
+    Bench *bench = bench_new(row->container, row->video, CODEC_OPUS);
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit former;
+    getrlimit(RLIMIT_FSIZE, &former);
+    for (unsigned i = 0; i < 10; i++)
+        step(bench);
+    const uint64_t whole_bytes = track_set_progress(bench->set).bytes;
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){whole_bytes + 2000, former.rlim_max});
+    for (unsigned i = 0; i < 10; i++)
+        step(bench);
+    finish(bench);
+    setrlimit(RLIMIT_FSIZE, &former);
+    const Outcome *outcome = track_set_outcome(bench->set);
+    g_assert_cmpint(outcome->kind, ==, OUTCOME_FAILED);
+    g_assert_cmpint(outcome->code, ==, CODE_DISK_FULL);
+    g_assert_nonnull(strstr(outcome->sentence, part_path_of(bench, 0)));
+    GStatBuf status;
+    g_assert_cmpint(g_stat(part_path_of(bench, 0), &status), ==, 0);
+    g_assert_cmpint(status.st_size, ==, whole_bytes);
+    const TestJudgement judgement = test_media_judge(part_path_of(bench, 0));
+    g_assert_cmpuint(judgement.errors, ==, 0);
+    g_assert_cmpuint(judgement.video_frames, ==,
+                     ledger_value(&bench->counters[0].ledger.rows[STAGE_WRITE].out));
+    g_assert_cmpuint(
+        ledger_value(&bench->counters[0].ledger.rows[STAGE_WRITE].dropped[DROP_WRITE_FAILED]), >,
+        0);
+    bench_free(bench);
+}
+
+/* A hole in the picture keeps its length in a growing file, a hole in the sound is filled. */
+static void test_hole(const void *data)
+{
+    const KillRow *row = data;
+    Bench *bench = bench_new(row->container, row->video, CODEC_OPUS);
+    for (unsigned i = 0; i < 5; i++)
+        step(bench);
+    const int64_t hole_ns = 4 * NS_PER_SECOND;
+    for (unsigned i = 0; i < 25; i++) {
+        put(bench, 0, hole_ns);
+        put(bench, 1, hole_ns);
+        put(bench, 1, hole_ns);
+    }
+    finish(bench);
+    const TestJudgement judgement = test_media_judge(part_path_of(bench, 0));
+    g_assert_cmpuint(judgement.errors, ==, 0);
+    g_assert_cmpuint(judgement.video_frames, ==, 50);
+    g_assert_cmpfloat_with_epsilon(judgement.last_video, 5.96, 0.01);
+    g_assert_cmpuint(judgement.audio_packets, ==, 300);
+    SinkTrack *const *tracks = NULL;
+    track_set_tracks(bench->set, &tracks);
+    g_assert_cmpuint(tracks[0]->result.gap_count, ==, 1);
+    g_assert_cmpint(tracks[0]->result.gaps[0].start_ns, ==, START_NS + 960 * NS_PER_MS);
+    g_assert_cmpint(tracks[1]->result.silence_ns, ==, hole_ns);
+    bench_free(bench);
+}
+
+/* Sound whose times jitter, stand still or step back never ends the file. */
+static void test_jitter(void)
+{
+    static const int shifts_ms[] = {0, 5, -5, 5, -20, -20, -21, 0, 9, -2000, 0, 30, -30, 0};
+    Bench *bench = bench_new(CONTAINER_MP4, CODEC_H264, CODEC_OPUS);
+    for (unsigned i = 0; i < G_N_ELEMENTS(shifts_ms); i++) {
+        put(bench, 0, 0);
+        put(bench, 1, shifts_ms[i] * NS_PER_MS);
+    }
+    finish(bench);
+    g_assert_cmpint(track_set_outcome(bench->set)->kind, ==, OUTCOME_NONE);
+    const TestJudgement judgement = test_media_judge(part_path_of(bench, 0));
+    g_assert_cmpuint(judgement.errors, ==, 0);
+    g_assert_cmpuint(
+        ledger_value(&bench->counters[1].ledger.rows[STAGE_WRITE].out) +
+            ledger_value(&bench->counters[1].ledger.rows[STAGE_WRITE].dropped[DROP_LATE]) +
+            ledger_value(&bench->counters[1].ledger.rows[STAGE_WRITE].dropped[DROP_NO_TIME]),
+        ==, G_N_ELEMENTS(shifts_ms));
+    bench_free(bench);
+}
+
+static void test_existing_file(void)
+{
+    TestOutput *test = test_output_new(CONTAINER_MP4);
+    g_autofree char *path = g_strconcat(test->stem, ".mp4", NULL);
+    g_assert_true(g_file_set_contents(path, "mine", -1, NULL));
+    test_output_add(test, CODEC_H264, false);
+    test_output_feed(test, 0, START_NS, 1);
+    test_output_stop(test, true);
+    g_autofree char *contents = NULL;
+    g_assert_true(g_file_get_contents(path, &contents, NULL, NULL));
+    g_assert_cmpstr(contents, ==, "mine");
+    g_assert_cmpuint(test->failed, ==, 1);
+    g_assert_cmpint(test->failure.code, ==, CODE_OUTPUT_EXISTS);
+    g_assert_cmpint(test->result.outcome.code, ==, CODE_OUTPUT_EXISTS);
+    g_assert_cmpuint(test->result.file_count, ==, 0);
+    test_output_free(test);
+}
+
+static void test_codec_unsupported(void)
+{
+    TestOutput *test = test_output_new(CONTAINER_WEBM);
+    test_output_add(test, CODEC_H264, false);
+    test_output_add(test, CODEC_OPUS, false);
+    test_output_feed(test, 0, START_NS, 1);
+    test_output_feed(test, 1, START_NS, 1);
+    test_output_stop(test, true);
+    g_assert_cmpuint(test->track_failed, ==, 1);
+    g_assert_cmpuint(test->failed, ==, 0);
+    g_assert_cmpint(test->track_failure.code, ==, CODE_CODEC_UNSUPPORTED);
+    g_assert_nonnull(strstr(test->track_failure.sentence, "mp4, mkv"));
+    g_assert_cmpuint(test->result.file_count, ==, 1);
+    g_assert_cmpuint(test_media_judge(test->result.files[0].path).audio_packets, ==, 50);
+    const LedgerRow *row = &test->tracks[0].counters.ledger.rows[STAGE_WRITE];
+    g_assert_cmpuint(ledger_value(&row->dropped[DROP_CODEC_UNSUPPORTED]), ==, 25);
+    test_output_free(test);
+
+    test = test_output_new(CONTAINER_OGG);
+    test_output_add(test, CODEC_VP8, false);
+    test_output_feed(test, 0, START_NS, 1);
+    test_output_stop(test, true);
+    g_assert_cmpuint(test->failed, ==, 1);
+    g_assert_cmpint(test->failure.code, ==, CODE_CODEC_UNSUPPORTED);
+    g_assert_cmpuint(test->result.file_count, ==, 0);
+    test_output_free(test);
+}
+
+static unsigned open_files(void)
+{
+    unsigned count = 0;
+    GDir *dir = g_dir_open("/proc/self/fd", 0, NULL);
+    while (dir != NULL && g_dir_read_name(dir) != NULL)
+        count++;
+    if (dir != NULL)
+        g_dir_close(dir);
+    return count;
+}
+
+/* Nothing came: no file, no failure, no descriptor left open. */
+static void test_nothing(void)
+{
+    const unsigned before = open_files();
+    TestOutput *test = test_output_new(CONTAINER_AUTO);
+    test_output_add(test, CODEC_H264, false);
+    test_output_stop(test, true);
+    g_assert_cmpint(test->result.outcome.kind, ==, OUTCOME_NONE);
+    g_assert_cmpuint(test->result.file_count, ==, 0);
+    g_assert_cmpuint(test->opened, ==, 0);
+    test_output_free(test);
+    test = test_output_new(CONTAINER_AUTO);
+    test_output_add(test, CODEC_H264, false);
+    test_output_feed(test, 0, START_NS, 1);
+    test_output_stop(test, true);
+    test_output_free(test);
+    g_assert_cmpuint(open_files(), ==, before);
+}
+
+static void test_not_finalized(void)
+{
+    TestOutput *test = test_output_new(CONTAINER_MP4);
+    test_output_add(test, CODEC_H264, false);
+    test_output_feed(test, 0, START_NS, 1);
+    test_output_stop(test, false);
+    g_assert_true(test->result.files[0].fragmented);
+    g_assert_cmpstr(test->result.files[0].reason, !=, "");
+    test_output_free(test);
+}
+
+void robust_test_add(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(kill_rows); i++) {
+        g_autofree char *kill_path = g_strdup_printf("/robust/kill/%s", kill_rows[i].name);
+        g_autofree char *full_path = g_strdup_printf("/robust/disk-full/%s", kill_rows[i].name);
+        g_autofree char *hole_path = g_strdup_printf("/robust/hole/%s", kill_rows[i].name);
+        g_test_add_data_func(kill_path, &kill_rows[i], test_kill);
+        g_test_add_data_func(full_path, &kill_rows[i], test_disk_full);
+        g_test_add_data_func(hole_path, &kill_rows[i], test_hole);
+    }
+    g_test_add_func("/robust/jitter", test_jitter);
+    g_test_add_func("/robust/existing-file", test_existing_file);
+    g_test_add_func("/robust/codec-unsupported", test_codec_unsupported);
+    g_test_add_func("/robust/nothing", test_nothing);
+    g_test_add_func("/robust/not-finalized", test_not_finalized);
+}
