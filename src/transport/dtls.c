@@ -9,7 +9,7 @@
 #include "base/check.h"
 
 #define DIGEST_SIZE 32 /* SHA-256 */
-#define FIRST_TIMEOUT_US 200000u
+#define FIRST_TIMEOUT_US 50000u
 #define MAX_TIMEOUT_US 3000000u
 #define CERTIFICATE_SECONDS (30L * 24 * 3600)
 
