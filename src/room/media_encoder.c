@@ -8,6 +8,8 @@
 #include "room/test_sound.h"
 
 #define AUDIO_BITRATE 32000
+#define KEYFRAME_NEVER (1 << 20)
+#define QUIETER 32 /* keeps the encoders' chatter below the default level */
 
 struct VideoEncoder {
     AVCodecContext *context;
@@ -42,7 +44,7 @@ static const VideoEncoderChoice VIDEO_ENCODERS[] = {
      {{"deadline", "realtime"}, {"cpu-used", "12"}, {"lag-in-frames", "0"}, {"auto-alt-ref", "0"}}},
     {CODEC_VP9,
      "libvpx-vp9",
-     {{"deadline", "realtime"}, {"cpu-used", "9"}, {"lag-in-frames", "0"}, {"auto-alt-ref", "0"}}},
+     {{"deadline", "realtime"}, {"cpu-used", "8"}, {"lag-in-frames", "0"}, {"auto-alt-ref", "0"}}},
     {CODEC_H265,
      "libx265",
      {{"preset", "ultrafast"},
@@ -75,6 +77,7 @@ static AVCodecContext *context_new(const char *name, const char *what, GError **
     }
     AVCodecContext *const context = avcodec_alloc_context3(codec);
     g_assert(context != NULL);
+    context->log_level_offset = QUIETER;
     return context;
 }
 
@@ -108,7 +111,9 @@ VideoEncoder *video_encoder_new(Codec codec, unsigned width, unsigned height, un
     context->time_base = (AVRational){1, (int)fps};
     context->framerate = (AVRational){(int)fps, 1};
     context->bit_rate = bitrate;
-    context->gop_size = 1 << 20;
+    /* Equal limits also keep libvpx from making key frames of its own at the flash. */
+    context->gop_size = KEYFRAME_NEVER;
+    context->keyint_min = KEYFRAME_NEVER;
     context->max_b_frames = 0;
     context->thread_count = 1;
     for (size_t i = 0; i < G_N_ELEMENTS(choice->options) && choice->options[i][0] != NULL; i++) {

@@ -1,0 +1,18 @@
+#include "room_test.h"
+
+#include <glib.h>
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    fault_script_test_add();
+    room_options_test_add();
+    test_media_test_add();
+    packetizer_test_add();
+    rtp_sender_test_add();
+    packet_link_test_add();
+    offer_writer_test_add();
+    room_admission_test_add();
+    embedded_room_test_add();
+    return g_test_run();
+}
