@@ -18,6 +18,7 @@ struct NackList {
     unsigned window;
     unsigned count;
     int64_t spacing_ns;
+    int64_t due_ns; /* nothing is due before; spares the walk while packets pour in */
     Missing *entries;
 };
 
@@ -28,6 +29,7 @@ NackList *nack_list_new(unsigned window)
     list->window = window;
     list->entries = calloc(window, sizeof *list->entries);
     require(list->entries);
+    list->due_ns = CLOCK_NEVER;
     nack_list_set_rtt(list, DEFAULT_RTT_NS);
     return list;
 }
@@ -64,6 +66,8 @@ void nack_list_add(NackList *list, int64_t begin, int64_t end, int64_t now_ns)
         };
         list->count++;
     }
+    if (begin < end && now_ns + NACK_FIRST_DELAY_NS < list->due_ns)
+        list->due_ns = now_ns + NACK_FIRST_DELAY_NS;
 }
 
 bool nack_list_remove(NackList *list, int64_t sequence)
@@ -92,6 +96,8 @@ unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_
                         uint16_t *sequences, unsigned max)
 {
     unsigned taken = 0;
+    if (list->due_ns > now_ns)
+        return 0;
     for (int64_t sequence = begin; sequence < end && taken < max && list->count > 0; sequence++) {
         Missing *entry = entry_of(list, sequence);
         if (!entry->missing || entry->asks == NACK_MAX_ASKS || entry->due_ns > now_ns)
@@ -103,15 +109,15 @@ unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_
     return taken;
 }
 
-int64_t nack_list_next_due(const NackList *list, int64_t begin, int64_t end)
+int64_t nack_list_next_due(NackList *list, int64_t begin, int64_t end, int64_t now_ns)
 {
-    int64_t next_ns = CLOCK_NEVER;
+    if (list->due_ns > now_ns)
+        return list->due_ns;
+    list->due_ns = CLOCK_NEVER;
     for (int64_t sequence = begin; sequence < end && list->count > 0; sequence++) {
         const Missing *entry = entry_of(list, sequence);
-        if (!entry->missing || entry->asks == NACK_MAX_ASKS)
-            continue;
-        if (entry->due_ns < next_ns)
-            next_ns = entry->due_ns;
+        if (entry->missing && entry->asks < NACK_MAX_ASKS && entry->due_ns < list->due_ns)
+            list->due_ns = entry->due_ns;
     }
-    return next_ns;
+    return list->due_ns;
 }

@@ -30,5 +30,6 @@ unsigned nack_list_count(const NackList *list);
 unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_ns,
                         uint16_t *sequences, unsigned max);
 
-/* When the next packet of [begin, end) is due, which may be past; CLOCK_NEVER if none is. */
-int64_t nack_list_next_due(const NackList *list, int64_t begin, int64_t end);
+/* When the next packet of [begin, end) is due, or a little before: not in the future while one is
+ * due now. CLOCK_NEVER if none is. */
+int64_t nack_list_next_due(NackList *list, int64_t begin, int64_t end, int64_t now_ns);

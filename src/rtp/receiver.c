@@ -405,7 +405,7 @@ int64_t receiver_advance(Receiver *receiver, int64_t now_ns)
         const int64_t end_ns = since_ns + receiver->config.patience_ns;
         if (end_ns > now_ns) {
             const int64_t due_ns =
-                nack_list_next_due(receiver->nacks, receiver->next, receiver->highest + 1);
+                nack_list_next_due(receiver->nacks, receiver->next, receiver->highest + 1, now_ns);
             return due_ns < end_ns ? due_ns : end_ns;
         }
         give_up_next(receiver);
