@@ -9,6 +9,7 @@
 #include "sdp/session_description.h"
 
 #define REPORT_INTERVAL_NS NS_PER_SECOND
+#define FIRST_REPORT_DELAY_NS (50 * NS_PER_MS)
 /* The server's candidates follow its first offer at once; they decide whether TCP is needed. */
 #define CANDIDATE_PATIENCE_NS (150 * NS_PER_MS)
 #define RTCP_MAX_BYTES 1200
@@ -550,7 +551,11 @@ static void run_candidate(NetSession *session, const char *candidate)
 
 static void on_track(void *owner, unsigned track_id)
 {
-    post_notice(owner, (Notice){.name = NOTICE_ON_TRACK, .number = track_id});
+    NetSession *session = owner;
+    post_notice(session, (Notice){.name = NOTICE_ON_TRACK, .number = track_id});
+    /* The server learns the round trip from the first report, and serves NACKs by it. */
+    session->net.report_ns = 0;
+    wake_at(session, clock_monotonic_ns() + FIRST_REPORT_DELAY_NS);
 }
 
 static void make_pipeline(NetSession *session, const NetTrack *track)

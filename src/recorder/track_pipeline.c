@@ -54,14 +54,18 @@ static void note_keyframe(TrackPipeline *pipeline, const Frame *frame)
     pipeline->last_keyframe_ns = frame->arrival_ns;
 }
 
+/* At the first packet, so that a sender report that comes before the first frame is not lost. */
+static void start_clock(TrackPipeline *pipeline, const RtpPacket *packet, Codec codec)
+{
+    const TrackPipelineConfig *config = &pipeline->config;
+    pipeline->registered = media_clock_register_track(
+        config->clock, config->track_id, config->publisher_id, config->kind,
+        codec_clock_rate(codec), packet->timestamp, packet->arrival_ns);
+}
+
 static bool place_on_timeline(TrackPipeline *pipeline, Frame *frame)
 {
     const TrackPipelineConfig *config = &pipeline->config;
-    if (!pipeline->registered) {
-        pipeline->registered = media_clock_register_track(
-            config->clock, config->track_id, config->publisher_id, config->kind,
-            codec_clock_rate(frame->codec), frame->rtp_timestamp, frame->arrival_ns);
-    }
     if (!pipeline->registered ||
         !media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
                                 frame->arrival_ns, &frame->pts_ns))
@@ -107,6 +111,7 @@ static void on_packet(void *owner, const RtpPacket *packet, Codec codec, unsigne
     TrackPipeline *pipeline = owner;
     if (!pipeline->seen_packet) {
         pipeline->seen_packet = true;
+        start_clock(pipeline, packet, codec);
         pipeline->out.on_track(pipeline->out.owner, pipeline->config.track_id);
     }
     depayloader_push(pipeline->depayloader, packet, codec, lost_before);
