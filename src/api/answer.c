@@ -1,0 +1,40 @@
+#include "api/answer.h"
+
+#include <string.h>
+
+void answer_text(SoupServerMessage *message, unsigned status, const char *content_type,
+                 const char *text)
+{
+    SoupMessageHeaders *headers = soup_server_message_get_response_headers(message);
+    soup_message_headers_replace(headers, "Cache-Control", "no-store");
+    soup_message_headers_replace(headers, "X-Content-Type-Options", "nosniff");
+    soup_server_message_set_status(message, status, NULL);
+    soup_server_message_set_response(message, content_type, SOUP_MEMORY_COPY, text, strlen(text));
+}
+
+void answer_json(SoupServerMessage *message, unsigned status, JsonObject *body)
+{
+    g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
+    json_node_take_object(root, body);
+    g_autofree char *text = json_to_string(root, FALSE);
+    g_autofree char *line = g_strconcat(text, "\n", NULL);
+    answer_text(message, status, "application/json; charset=utf-8", line);
+}
+
+void answer_error(SoupServerMessage *message, unsigned status, OutcomeCode code,
+                  const char *sentence)
+{
+    g_autofree char *valid = g_utf8_make_valid(sentence, -1);
+    JsonObject *body = json_object_new();
+    json_object_set_boolean_member(body, "success", FALSE);
+    json_object_set_string_member(body, "error", valid);
+    json_object_set_string_member(body, "detail", valid);
+    json_object_set_string_member(body, "code", outcome_code_name(code));
+    answer_json(message, status, body);
+}
+
+void answer_outcome(SoupServerMessage *message, const Outcome *outcome)
+{
+    answer_error(message, (unsigned)outcome_code_http_status(outcome->code), outcome->code,
+                 outcome->sentence);
+}

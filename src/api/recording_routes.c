@@ -1,0 +1,237 @@
+#include "api/recording_routes.h"
+
+#include <string.h>
+
+#include "api/answer.h"
+#include "api/start_request.h"
+#include "base/text.h"
+#include "store/status_json.h"
+
+static const char *const start_members[] = {"mint_id",    "output_path", "outputs", "state",
+                                            "started_at", "outcome",     NULL};
+static const char *const stop_members[] = {"mint_id",  "output_path",  "outputs", "stats",
+                                           "outcome",  "end_reason",   "state",   "started_at",
+                                           "ended_at", "file_size_mb", NULL};
+
+struct RecordingRoutes {
+    WebRTCRecordingService *service;
+    const Config *config;
+    GPtrArray *waiters; /* of Waiter* */
+};
+
+/* A caller that waits for its recording to run or to end. */
+typedef struct {
+    RecordingRoutes *routes;
+    SoupServerMessage *message;
+    char *mint_id;
+    unsigned watch; /* 0 when it was called */
+    const char *const *members;
+} Waiter;
+
+/* ---- what a status becomes ---- */
+
+static const char *get_text(JsonObject *object, const char *name)
+{
+    JsonNode *node = json_object_get_member(object, name);
+    const bool is_text = node != NULL && JSON_NODE_HOLDS_VALUE(node) &&
+                         json_node_get_value_type(node) == G_TYPE_STRING;
+    return is_text ? json_node_get_string(node) : NULL;
+}
+
+static void copy_member(JsonObject *from, JsonObject *to, const char *name)
+{
+    JsonNode *node = json_object_get_member(from, name);
+    if (node != NULL)
+        json_object_set_member(to, name, json_node_copy(node));
+    else
+        json_object_set_null_member(to, name);
+}
+
+/* What went wrong, also where the recording is partial. */
+static void copy_error(JsonObject *status, JsonObject *to)
+{
+    const char *code = get_text(status, "code");
+    const char *error = get_text(status, "error");
+    if (code == NULL)
+        return;
+    json_object_set_string_member(to, "code", code);
+    json_object_set_string_member(to, "error", error != NULL ? error : code);
+    json_object_set_string_member(to, "detail", error != NULL ? error : code);
+}
+
+/* Takes some members of a status; one that failed is an error with its code's HTTP status. */
+static void answer_status(SoupServerMessage *message, JsonObject *status,
+                          const char *const *members)
+{
+    const bool has_failed =
+        g_strcmp0(get_text(status, "outcome"), outcome_kind_name(OUTCOME_FAILED)) == 0;
+    const OutcomeCode code = outcome_code_from_name(get_text(status, "code"));
+    JsonObject *body = json_object_new();
+    json_object_set_boolean_member(body, "success", !has_failed);
+    for (; *members != NULL; members++)
+        copy_member(status, body, *members);
+    copy_error(status, body);
+    const int failed_status = code != CODE_NONE ? outcome_code_http_status(code) : 503;
+    answer_json(message, has_failed ? (unsigned)failed_status : 200, body);
+}
+
+static void answer_unknown(SoupServerMessage *message, const char *mint_id)
+{
+    char printable[120];
+    text_printable(mint_id, strlen(mint_id), printable, sizeof printable);
+    g_autofree char *sentence =
+        g_strdup_printf("No active recording \"%s\", and none that has ended.", printable);
+    answer_error(message, 404, CODE_NOT_FOUND, sentence);
+}
+
+/* The status of an active or a finished recording; NULL when there is neither. */
+static JsonObject *find_status(WebRTCRecordingService *service, const char *mint_id)
+{
+    RecordingStatus *status = recording_service_status(service, mint_id);
+    if (status == NULL)
+        return recording_service_finished(service, mint_id);
+    JsonObject *object = status_json(status);
+    recording_status_free(status);
+    return object;
+}
+
+static void answer_found(WebRTCRecordingService *service, SoupServerMessage *message,
+                         const char *mint_id, const char *const *members)
+{
+    g_autoptr(JsonObject) status = find_status(service, mint_id);
+    if (status != NULL)
+        answer_status(message, status, members);
+    else
+        answer_unknown(message, mint_id);
+}
+
+/* ---- waiting ---- */
+
+static void on_watch(void *owner, const RecordingStatus *status)
+{
+    Waiter *waiter = owner;
+    waiter->watch = 0;
+    if (status != NULL) {
+        g_autoptr(JsonObject) object = status_json(status);
+        answer_status(waiter->message, object, waiter->members);
+    } else {
+        answer_found(waiter->routes->service, waiter->message, waiter->mint_id, waiter->members);
+    }
+    soup_server_message_unpause(waiter->message);
+}
+
+/* The answer is out, or the caller is gone. */
+static void on_finished(SoupServerMessage *message, gpointer data)
+{
+    Waiter *waiter = data;
+    g_ptr_array_remove_fast(waiter->routes->waiters, waiter);
+    (void)message;
+}
+
+static void waiter_free(gpointer data)
+{
+    Waiter *waiter = data;
+    if (waiter->watch != 0)
+        recording_service_unwatch(waiter->routes->service, waiter->watch);
+    g_signal_handlers_disconnect_by_data(waiter->message, waiter);
+    g_object_unref(waiter->message);
+    g_free(waiter->mint_id);
+    g_free(waiter);
+}
+
+typedef unsigned (*WatchFn)(WebRTCRecordingService *service, const char *mint_id,
+                            RecordingWatchFn fn, void *owner);
+
+static void wait_for(RecordingRoutes *routes, SoupServerMessage *message, const char *mint_id,
+                     WatchFn watch, const char *const *members)
+{
+    Waiter *waiter = g_new0(Waiter, 1);
+    waiter->routes = routes;
+    waiter->message = g_object_ref(message);
+    waiter->mint_id = g_strdup(mint_id);
+    waiter->members = members;
+    g_ptr_array_add(routes->waiters, waiter);
+    g_signal_connect(message, "finished", G_CALLBACK(on_finished), waiter);
+    waiter->watch = watch(routes->service, mint_id, on_watch, waiter);
+    if (waiter->watch != 0)
+        soup_server_message_pause(message);
+    else
+        answer_found(routes->service, message, mint_id, members);
+}
+
+/* ---- the routes ---- */
+
+RecordingRoutes *recording_routes_new(WebRTCRecordingService *service, const Config *config)
+{
+    RecordingRoutes *routes = g_new0(RecordingRoutes, 1);
+    routes->service = service;
+    routes->config = config;
+    routes->waiters = g_ptr_array_new_with_free_func(waiter_free);
+    return routes;
+}
+
+void recording_routes_free(RecordingRoutes *routes)
+{
+    g_ptr_array_unref(routes->waiters);
+    g_free(routes);
+}
+
+void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
+{
+    g_autoptr(RecordingRequest) request = recording_request_new();
+    Outcome refusal;
+    bool wait;
+    request->container = routes->config->format;
+    if (!start_request_read(body, request, &wait, &refusal)) {
+        answer_outcome(message, &refusal);
+        return;
+    }
+    const char *mint_id = recording_service_start(routes->service, request, &refusal);
+    if (mint_id == NULL)
+        answer_outcome(message, &refusal);
+    else if (wait)
+        wait_for(routes, message, mint_id, recording_service_watch_start, start_members);
+    else
+        answer_found(routes->service, message, mint_id, start_members);
+}
+
+void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
+{
+    Outcome refusal;
+    g_autofree char *mint_id = stop_request_read(body, &refusal);
+    if (mint_id == NULL)
+        answer_outcome(message, &refusal);
+    else if (recording_service_stop(routes->service, mint_id))
+        wait_for(routes, message, mint_id, recording_service_watch_stop, stop_members);
+    else
+        answer_found(routes->service, message, mint_id, stop_members);
+}
+
+void recording_routes_status(RecordingRoutes *routes, SoupServerMessage *message,
+                             const char *mint_id)
+{
+    JsonObject *status = find_status(routes->service, mint_id);
+    if (status == NULL) {
+        answer_unknown(message, mint_id);
+        return;
+    }
+    json_object_set_boolean_member(status, "success", TRUE);
+    answer_json(message, 200, status);
+}
+
+static void add_recording(void *owner, const RecordingStatus *status)
+{
+    JsonObject *recordings = owner;
+    g_autofree char *mint_id = g_utf8_make_valid(status->mint_id, -1);
+    json_object_set_object_member(recordings, mint_id, status_json(status));
+}
+
+void recording_routes_active(RecordingRoutes *routes, SoupServerMessage *message)
+{
+    JsonObject *recordings = json_object_new();
+    recording_service_foreach(routes->service, add_recording, recordings);
+    JsonObject *body = json_object_new();
+    json_object_set_boolean_member(body, "success", TRUE);
+    json_object_set_object_member(body, "recordings", recordings);
+    answer_json(message, 200, body);
+}

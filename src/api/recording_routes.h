@@ -1,0 +1,22 @@
+/* Answers the calls below /api/recording; start and stop may answer later, from the service's
+ * watches. A caller that hangs up only takes its watch away.
+ * Thread: main. */
+#pragma once
+
+#include <libsoup/soup.h>
+
+#include "recorder/recording_service.h"
+
+typedef struct RecordingRoutes RecordingRoutes;
+
+/* Both are borrowed. */
+RecordingRoutes *recording_routes_new(WebRTCRecordingService *service, const Config *config);
+
+/* Callers that still wait are forgotten; their messages stay paused. */
+void recording_routes_free(RecordingRoutes *routes);
+
+void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
+void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
+void recording_routes_status(RecordingRoutes *routes, SoupServerMessage *message,
+                             const char *mint_id);
+void recording_routes_active(RecordingRoutes *routes, SoupServerMessage *message);

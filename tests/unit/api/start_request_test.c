@@ -1,0 +1,214 @@
+#include <string.h>
+
+#include "api/json_body.h"
+#include "api/start_request.h"
+#include "api_test.h"
+#include "base/clock.h"
+
+#define SECRET "do-not-show-me"
+
+static JsonObject *parse(const char *text)
+{
+    g_autoptr(GError) error = NULL;
+    JsonObject *object = json_body_parse(text, strlen(text), &error);
+    g_assert_no_error(error);
+    return object;
+}
+
+static void test_all_fields(void)
+{
+    g_autoptr(JsonObject) body =
+        parse("{\"mint_id\": \"../caf\xc3\xa9/x\", \"output_format\": \"MKV\", \"video_quality\": "
+              "\"low\", \"room\": \"demo room\", \"url\": \"wss://host\", \"token\": \"t.t.t\", "
+              "\"participant\": [\"ann\", \"bob\"], \"publisher_wait\": 0, \"duration\": 1.5, "
+              "\"idle\": \"2m\", \"wait\": false}");
+    g_autoptr(RecordingRequest) request = recording_request_new();
+    Outcome refusal;
+    bool wait = true;
+    g_assert_true(start_request_read(body, request, &wait, &refusal));
+    g_assert_cmpstr(request->mint_id, ==, "../caf\xc3\xa9/x");
+    g_assert_cmpint(request->container, ==, CONTAINER_MKV);
+    g_assert_cmpuint(request->max_width, ==, 1280);
+    g_assert_cmpuint(request->max_height, ==, 720);
+    g_assert_cmpstr(request->room, ==, "demo room");
+    g_assert_cmpstr(request->url, ==, "wss://host");
+    g_assert_cmpstr(request->token, ==, "t.t.t");
+    g_assert_cmpstr(request->participants[0], ==, "ann");
+    g_assert_cmpstr(request->participants[1], ==, "bob");
+    g_assert_null(request->participants[2]);
+    g_assert_cmpint(request->publisher_wait_ns, ==, 0);
+    g_assert_cmpint(request->duration_ns, ==, 1500 * NS_PER_MS);
+    g_assert_cmpint(request->idle_ns, ==, 120 * NS_PER_SECOND);
+    g_assert_false(wait);
+}
+
+static void test_only_the_mint_id(void)
+{
+    static const char *const texts[] = {
+        "{\"mint_id\": \"a\"}",
+        "{\"mint_id\": \"a\", \"room\": null, \"participant\": null, \"wait\": null, "
+        "\"duration\": null, \"output_format\": null, \"video_quality\": null}",
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(JsonObject) body = parse(texts[i]);
+        g_autoptr(RecordingRequest) request = recording_request_new();
+        Outcome refusal;
+        bool wait = false;
+        request->container = CONTAINER_WEBM;
+        g_assert_true(start_request_read(body, request, &wait, &refusal));
+        g_assert_true(wait);
+        g_assert_cmpint(request->container, ==, CONTAINER_WEBM);
+        g_assert_cmpuint(request->max_width, ==, 0);
+        g_assert_null(request->room);
+        g_assert_null(request->participants);
+        g_assert_cmpint(request->duration_ns, ==, 0);
+        g_assert_cmpint(request->publisher_wait_ns, ==, -1);
+        g_assert_cmpint(request->idle_ns, ==, -1);
+    }
+}
+
+static void test_one_participant(void)
+{
+    g_autoptr(JsonObject) body = parse("{\"mint_id\": \"a\", \"participant\": \"ann\"}");
+    g_autoptr(RecordingRequest) request = recording_request_new();
+    Outcome refusal;
+    bool wait;
+    g_assert_true(start_request_read(body, request, &wait, &refusal));
+    g_assert_cmpstr(request->participants[0], ==, "ann");
+    g_assert_null(request->participants[1]);
+}
+
+/* What follows {"mint_id": "a", ... */
+static void test_refused_fields(void)
+{
+    static const struct {
+        const char *field;
+        OutcomeCode code;
+        const char *part;
+    } rows[] = {
+        {"\"mint\": \"" SECRET "\"", CODE_BAD_REQUEST,
+         "There is no field \"mint\"; there are mint_id, output_format, video_quality, room, url, "
+         "token, participant, publisher_wait, duration, idle, wait."},
+        {"\"a\\u001b\\n\": 1", CODE_BAD_REQUEST, "There is no field \"a??\""},
+        {"\"mint_id\": 5", CODE_BAD_REQUEST, "\"mint_id\" has to be text; it is a number."},
+        {"\"mint_id\": \"\"", CODE_BAD_REQUEST,
+         "\"mint_id\" has to have 1 to 256 bytes; it has 0."},
+        {"\"mint_id\": \"a\\nb\"", CODE_BAD_REQUEST, "\"mint_id\" holds a control character."},
+        {"\"mint_id\": \"a\\u007f\"", CODE_BAD_REQUEST, "control character"},
+        {"\"mint_id\": \"a\\u202e\"", CODE_BAD_REQUEST, "control character"},
+        {"\"mint_id\": \"a\\ud800\"", CODE_BAD_REQUEST, NULL},
+        {"\"room\": [\"x\"]", CODE_BAD_REQUEST, "\"room\" has to be text; it is a list."},
+        {"\"room\": {}", CODE_BAD_REQUEST, "it is an object."},
+        {"\"room\": true", CODE_BAD_REQUEST, "it is true or false."},
+        {"\"token\": \"" SECRET "\\n\"", CODE_BAD_REQUEST, "\"token\" holds a control character."},
+        {"\"token\": [\"" SECRET "\"]", CODE_BAD_REQUEST, "\"token\" has to be text"},
+        {"\"url\": 1.5", CODE_BAD_REQUEST, "\"url\" has to be text; it is a number."},
+        {"\"output_format\": \"avi\"", CODE_BAD_REQUEST,
+         "\"output_format\" cannot be \"avi\"; it can be mp4, webm, mkv, ogg, auto."},
+        {"\"output_format\": \"h264\"", CODE_CODEC_UNSUPPORTED,
+         "without it there are mp4, webm, mkv, ogg, auto."},
+        {"\"output_format\": 4", CODE_BAD_REQUEST, "has to be text"},
+        {"\"video_quality\": \"ultra\"", CODE_BAD_REQUEST,
+         "\"video_quality\" cannot be \"ultra\"; it can be low, medium, high, source."},
+        {"\"participant\": []", CODE_BAD_REQUEST, "1 to 100 identities; it has 0."},
+        {"\"participant\": [1]", CODE_BAD_REQUEST, "\"participant\" has to be text"},
+        {"\"participant\": [null]", CODE_BAD_REQUEST, "\"participant\" has to be text; it is null"},
+        {"\"participant\": {}", CODE_BAD_REQUEST, "\"participant\" has to be text"},
+        {"\"duration\": 0", CODE_BAD_REQUEST,
+         "\"duration\" has to be seconds from 0.1 to 31536000, as a number or as text such as "
+         "\"30s\" or \"1.5m\"."},
+        {"\"duration\": -1", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"duration\": 1e300", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"duration\": 99999999999999999999", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"duration\": 31536001", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"duration\": \"31536001\"", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"duration\": \"soon\"", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"duration\": true", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"duration\": [1]", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"publisher_wait\": -0.5", CODE_BAD_REQUEST, "\"publisher_wait\" has to be"},
+        {"\"idle\": {}", CODE_BAD_REQUEST, "\"idle\" has to be"},
+        {"\"wait\": \"true\"", CODE_BAD_REQUEST, "\"wait\" has to be true or false; it is text."},
+        {"\"wait\": 1", CODE_BAD_REQUEST, "\"wait\" has to be true or false; it is a number."},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf("{\"mint_id\": \"a\", %s}", rows[i].field);
+        g_autoptr(JsonObject) body = json_body_parse(text, strlen(text), NULL);
+        g_autoptr(RecordingRequest) request = recording_request_new();
+        Outcome refusal;
+        bool wait;
+        if (body == NULL && rows[i].part == NULL)
+            continue; /* refused even before */
+        g_assert_nonnull(body);
+        g_assert_false(start_request_read(body, request, &wait, &refusal));
+        g_test_message("%s", refusal.sentence);
+        g_assert_cmpint(refusal.kind, ==, OUTCOME_FAILED);
+        g_assert_cmpint(refusal.code, ==, rows[i].code);
+        if (rows[i].part != NULL)
+            g_assert_nonnull(strstr(refusal.sentence, rows[i].part));
+        g_assert_null(strstr(refusal.sentence, SECRET));
+    }
+}
+
+static bool is_read(const char *name, size_t length)
+{
+    g_autofree char *value = g_strnfill(length, 'x');
+    g_autoptr(JsonObject) body = json_object_new();
+    g_autoptr(RecordingRequest) request = recording_request_new();
+    Outcome refusal;
+    bool wait;
+    json_object_set_string_member(body, "mint_id", "a");
+    json_object_set_string_member(body, name, value);
+    return start_request_read(body, request, &wait, &refusal);
+}
+
+static void test_lengths(void)
+{
+    static const struct {
+        const char *name;
+        size_t max;
+    } rows[] = {
+        {"mint_id", 256}, {"room", 256}, {"url", 2048}, {"token", 16384}, {"participant", 256}};
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_assert_true(is_read(rows[i].name, rows[i].max));
+        g_assert_false(is_read(rows[i].name, rows[i].max + 1));
+        g_assert_false(is_read(rows[i].name, 100000));
+    }
+}
+
+static void test_mint_id_is_needed(void)
+{
+    static const char *const texts[] = {"{}", "{\"room\": \"a\"}", "{\"mint_id\": null}"};
+    for (size_t i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(JsonObject) body = parse(texts[i]);
+        g_autoptr(RecordingRequest) request = recording_request_new();
+        Outcome refusal;
+        bool wait;
+        g_assert_false(start_request_read(body, request, &wait, &refusal));
+        g_assert_cmpstr(refusal.sentence, ==, "\"mint_id\" is missing: it names the recording.");
+    }
+}
+
+static void test_stop(void)
+{
+    g_autoptr(JsonObject) body = parse("{\"mint_id\": \"a/b\"}");
+    g_autoptr(JsonObject) unknown = parse("{\"mint_id\": \"a\", \"wait\": true}");
+    g_autoptr(JsonObject) empty = parse("{}");
+    Outcome refusal;
+    g_autofree char *mint_id = stop_request_read(body, &refusal);
+    g_assert_cmpstr(mint_id, ==, "a/b");
+    g_assert_null(stop_request_read(unknown, &refusal));
+    g_assert_cmpstr(refusal.sentence, ==, "There is no field \"wait\"; there are mint_id.");
+    g_assert_null(stop_request_read(empty, &refusal));
+    g_assert_cmpint(refusal.code, ==, CODE_BAD_REQUEST);
+}
+
+void start_request_test_add(void)
+{
+    g_test_add_func("/start-request/all-fields", test_all_fields);
+    g_test_add_func("/start-request/only-the-mint-id", test_only_the_mint_id);
+    g_test_add_func("/start-request/one-participant", test_one_participant);
+    g_test_add_func("/start-request/refused-fields", test_refused_fields);
+    g_test_add_func("/start-request/lengths", test_lengths);
+    g_test_add_func("/start-request/mint-id-is-needed", test_mint_id_is_needed);
+    g_test_add_func("/start-request/stop", test_stop);
+}
