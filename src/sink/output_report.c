@@ -11,7 +11,7 @@ typedef struct {
     Container container;
     unsigned track_id;
     Outcome outcome;
-    OutputResult result;
+    OutputResult *result; /* finished only */
     bool *done;
 } Report;
 
@@ -25,7 +25,9 @@ static Report *report_new(const OutputEvents *events)
 
 static void report_free(Report *report)
 {
-    output_result_clear(&report->result);
+    if (report->result != NULL)
+        output_result_clear(report->result);
+    free(report->result);
     free(report->path);
     free(report);
 }
@@ -74,7 +76,7 @@ static void run_finished(void *owner, void *message)
 {
     Report *report = message;
     *report->done = true;
-    report->events.finished(owner, &report->result);
+    report->events.finished(owner, report->result);
     report_free(report);
 }
 
@@ -120,7 +122,9 @@ void output_report_track_failed(const OutputEvents *events, unsigned track_id,
 void output_report_finished(const OutputEvents *events, OutputResult *result, bool *done)
 {
     Report *report = report_new(events);
-    report->result = *result;
+    report->result = malloc(sizeof *result);
+    require(report->result != NULL);
+    *report->result = *result;
     memset(result, 0, sizeof *result);
     report->done = done;
     post(report, run_finished);

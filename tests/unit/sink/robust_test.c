@@ -23,6 +23,25 @@ typedef struct {
     int64_t now_ns;
 } Bench;
 
+static void on_opened(void *owner, const char *path, Container container)
+{
+    (void)owner;
+    (void)container;
+    g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+}
+
+static void on_track(void *owner, unsigned track_id)
+{
+    (void)owner;
+    g_assert_cmpuint(track_id, <, 2);
+}
+
+static void on_failed(void *owner, const Outcome *outcome)
+{
+    (void)owner;
+    g_assert_cmpint(outcome->kind, ==, OUTCOME_FAILED);
+}
+
 static Bench *bench_new(Container container, Codec video, Codec audio)
 {
     Bench *bench = g_new0(Bench, 1);
@@ -32,7 +51,11 @@ static Bench *bench_new(Container container, Codec video, Codec audio)
     bench->folder = test_folder_new();
     bench->stem = g_build_filename(bench->folder, "take", NULL);
     bench->config = (OutputConfig){.stem = bench->stem, .container = container};
-    bench->events = (OutputEvents){.mailbox = bench->mailbox};
+    bench->events = (OutputEvents){.mailbox = bench->mailbox,
+                                   .opened = on_opened,
+                                   .track_started = on_track,
+                                   .need_keyframe = on_track,
+                                   .failed = on_failed};
     bench->set = track_set_new(&bench->config, &bench->events);
     for (unsigned i = 0; i < 2; i++) {
         bench->queues[i] = bounded_queue_new(codec_kind(codecs[i]), 500, 8U << 20);
@@ -50,6 +73,7 @@ static Bench *bench_new(Container container, Codec video, Codec audio)
 
 static void bench_free(Bench *bench)
 {
+    mailbox_drain(bench->mailbox);
     track_set_free(bench->set);
     for (unsigned i = 0; i < 2; i++) {
         g_assert_true(ledger_row_balances(&bench->counters[i].ledger, STAGE_WRITE));

@@ -3,5 +3,6 @@
 #pragma once
 
 void output_test_add(void);
+void inspect_test_add(void);
 void parts_test_add(void);
 void robust_test_add(void);

@@ -92,6 +92,10 @@ TestMedia *test_media_new(Pool *pool, Codec codec, int width, int height)
 
 void test_media_free(TestMedia *media)
 {
+    /* Encoders that are closed with frames inside leak them. */
+    avcodec_send_frame(media->encoder, NULL);
+    while (avcodec_receive_packet(media->encoder, media->packet) >= 0)
+        av_packet_unref(media->packet);
     avcodec_free_context(&media->encoder);
     av_frame_free(&media->picture);
     av_packet_free(&media->packet);
