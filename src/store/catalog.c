@@ -194,6 +194,18 @@ static bool replace(const char *path, JsonNode *root)
     return false;
 }
 
+/* A plain file whose writing the crash cut off; what it was made from is still there. */
+static void remove_unfinished(const Found *found)
+{
+    for (unsigned i = 0; i < json_array_get_length(found->paths); i++) {
+        const char *path = json_array_get_string_element(found->paths, i);
+        g_autofree char *folder = g_path_get_dirname(path);
+        g_autofree char *name = g_path_get_basename(path);
+        g_autofree char *hidden = g_strdup_printf("%s/.%s.finalizing", folder, name);
+        unlink(hidden);
+    }
+}
+
 static bool close_leftover(const char *path, JsonNode *root, CatalogMeasureFn measure)
 {
     Found found = {.paths = json_array_new(), .files = json_array_new(), .measure = measure};
@@ -201,6 +213,7 @@ static bool close_leftover(const char *path, JsonNode *root, CatalogMeasureFn me
     JsonObject *recording = recording_of(root);
     add_named_files(&found, recording);
     add_files(&found, path);
+    remove_unfinished(&found);
     set_interrupted(recording, &found);
     json_object_set_string_member(object, "state", "finished");
     const bool is_done = replace(path, root);
