@@ -24,9 +24,9 @@ SdpText sdp_cut(SdpText *rest, char separator)
     return front;
 }
 
-static bool is_usable_line(SdpText line)
+bool sdp_line_is_usable(SdpText line)
 {
-    if (line.size == 0 || line.size > SDP_LINE_MAX)
+    if (line.size > SDP_LINE_MAX)
         return false;
     for (size_t i = 0; i < line.size; i++)
         if ((unsigned char)line.start[i] < ' ')
@@ -40,7 +40,7 @@ bool sdp_next_line(SdpText *rest, SdpText *ret_line)
         SdpText line = sdp_cut(rest, '\n');
         while (line.size > 0 && line.start[line.size - 1] == '\r')
             line.size--;
-        if (!is_usable_line(line))
+        if (line.size == 0)
             continue;
         *ret_line = line;
         return true;

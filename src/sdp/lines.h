@@ -15,9 +15,11 @@ typedef struct {
 
 SdpText sdp_text(const char *start, size_t size);
 
-/* The next line without its ending (LF or CRLF). Empty lines, lines over SDP_LINE_MAX and lines
- * with control characters are passed over. False at the end. */
+/* The next line without its ending (LF or CRLF). Empty lines are passed over. False at the end. */
 bool sdp_next_line(SdpText *rest, SdpText *ret_line);
+
+/* False for more than SDP_LINE_MAX bytes and for control characters. */
+bool sdp_line_is_usable(SdpText line);
 
 /* Up to the next space, and removes it; false when nothing is left. */
 bool sdp_next_word(SdpText *rest, SdpText *ret_word);

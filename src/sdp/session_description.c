@@ -337,8 +337,15 @@ static void parse_lines(Parser *parser, SdpText rest)
 {
     SdpText line;
     while (!parser->error && sdp_next_line(&rest, &line)) {
-        if (sdp_skip_prefix(&line, "m="))
+        const bool is_usable = sdp_line_is_usable(line);
+        const bool is_media = sdp_skip_prefix(&line, "m=");
+        /* A section passed over would put all later ones in the wrong place. */
+        if (is_media && !is_usable)
+            parser->error = "The session description has a media line that cannot be read.";
+        else if (is_media)
             parse_media(parser, line);
+        else if (!is_usable)
+            continue;
         else if (sdp_skip_prefix(&line, "a="))
             parse_attribute(parser, line);
     }
