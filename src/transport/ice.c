@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
-#include "base/log.h"
 #include "transport/ice_server.h"
 
 #define COMPONENT NICE_COMPONENT_TYPE_RTP
@@ -23,6 +22,7 @@ struct Ice {
     char *ufrag, *pwd;
     char *remote_ufrag, *remote_pwd;
     bool awaits_answer; /* this side has restarted, the other not yet */
+    bool announces_loopback;
     bool gathered;
     GSource *gathered_notice; /* tells of a gathering that ended within ice_new() */
 };
@@ -69,11 +69,24 @@ static char *format_candidate(Ice *ice, NiceCandidate *candidate)
     return g_strdup(g_str_has_prefix(line, "a=") ? line + strlen("a=") : line);
 }
 
+static bool is_loopback(const char *text)
+{
+    return strcmp(text, "127.0.0.1") == 0 || strcmp(text, "::1") == 0;
+}
+
+static bool is_announced(const Ice *ice, const NiceCandidate *candidate)
+{
+    char address[NICE_ADDRESS_STRING_LEN];
+    nice_address_to_string(&candidate->addr, address);
+    return candidate->type != NICE_CANDIDATE_TYPE_PEER_REFLEXIVE &&
+           (ice->announces_loopback || !is_loopback(address));
+}
+
 static void on_candidate(NiceAgent *agent, NiceCandidate *candidate, gpointer owner)
 {
     (void)agent;
     Ice *ice = owner;
-    if (candidate->type == NICE_CANDIDATE_TYPE_PEER_REFLEXIVE)
+    if (!is_announced(ice, candidate))
         return;
     g_autofree char *text = format_candidate(ice, candidate);
     ice->out.candidate(ice->out.owner, text);
@@ -107,19 +120,18 @@ static void add_address(Ice *ice, const char *text)
     nice_address_free(address);
 }
 
-static bool has_address(GList *found, const char *text)
-{
-    return g_list_find_custom(found, text, (GCompareFunc)strcmp) != NULL;
-}
-
-/* With no address added libnice takes those of all interfaces but loopback. */
+/* Loopback always belongs to them, as libnice binds each socket to its interface and no other can
+ * reach a server on this machine's loopback. Only with `loopback_only` is it announced. */
 static void choose_addresses(Ice *ice, bool loopback_only)
 {
     GList *found = nice_interfaces_get_local_ips(loopback_only);
-    if (loopback_only || !found)
+    for (GList *item = found; item; item = item->next) {
+        if (is_loopback(item->data) == loopback_only)
+            add_address(ice, item->data);
+    }
+    if (!g_list_find_custom(found, "127.0.0.1", (GCompareFunc)strcmp))
         add_address(ice, "127.0.0.1");
-    if (loopback_only && has_address(found, "::1"))
-        add_address(ice, "::1");
+    ice->announces_loopback = loopback_only || !found;
     g_list_free_full(found, g_free);
 }
 
@@ -246,8 +258,10 @@ char **ice_local_candidates(Ice *ice)
 {
     GPtrArray *texts = g_ptr_array_new();
     GSList *candidates = local_candidates(ice);
-    for (GSList *item = candidates; item; item = item->next)
-        g_ptr_array_add(texts, format_candidate(ice, item->data));
+    for (GSList *item = candidates; item; item = item->next) {
+        if (is_announced(ice, item->data))
+            g_ptr_array_add(texts, format_candidate(ice, item->data));
+    }
     free_candidates(candidates);
     g_ptr_array_add(texts, NULL);
     return (char **)g_ptr_array_free(texts, FALSE);

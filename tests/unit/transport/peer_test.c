@@ -368,6 +368,22 @@ static void test_gathering(void)
     peer_end_free(client);
 }
 
+/* Gathers, but there is no remote that anything could be sent to. */
+static void test_gathering_everywhere(void)
+{
+    const PeerConfig config = {.loopback_only = false};
+    PeerEnd *client = peer_end_new(&config);
+    PeerEndDescription description = peer_end_describe(client);
+    const guint count = g_strv_length(description.candidates);
+    g_assert_cmpuint(count, >=, 1);
+    guint on_loopback = 0;
+    for (guint i = 0; i < count; i++)
+        on_loopback += strstr(description.candidates[i], " 127.0.0.1 ") != NULL;
+    g_assert_true(on_loopback == 0 || on_loopback == count);
+    peer_end_description_clear(&description);
+    peer_end_free(client);
+}
+
 /* ---- running on ---- */
 
 static void restart_ice(PeerEnd *end, void *argument)
@@ -640,6 +656,7 @@ void peer_test_add(void)
     g_test_add_func("/peer/servers", test_servers);
     g_test_add_func("/peer/candidates", test_candidates);
     g_test_add_func("/peer/gathering", test_gathering);
+    g_test_add_func("/peer/gathering_everywhere", test_gathering_everywhere);
     g_test_add_func("/peer/ice_restart", test_ice_restart);
     g_test_add_func("/peer/same_description_again", test_same_description_again);
     g_test_add_func("/peer/remote_closes", test_remote_closes);
