@@ -201,8 +201,8 @@ def _read_audio(container, stream, errors):
 def complaints(path):
     """What ffmpeg says when it decodes all of it, at the level of errors."""
     done = subprocess.run(
-        ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", str(path), "-map", "0", "-f", "null",
-         "-"], capture_output=True, text=True, timeout=120,
+        ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", str(path), "-map", "0", "-fps_mode",
+         "passthrough", "-enc_time_base", "1:90000", "-f", "null", "-"], capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     return lines or (["ffmpeg failed"] if done.returncode else [])

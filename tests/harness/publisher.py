@@ -3,6 +3,7 @@
 import json
 import pathlib
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -27,7 +28,8 @@ class Publisher:
         self.options["token"] = token or server.token(identity, room)
         self.identity, self.room, self.fps = identity, room, self.options["fps"]
         self.reports, self._incoming = [], queue.Queue()
-        self.log_path = server.folder / f"publisher-{room}-{identity}.log"
+        name = re.sub(r"\W+", "-", f"publisher-{room}-{identity}")[-100:]
+        self.log_path = server.folder / f"{name}.log"
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "harness.publish"], cwd=TESTS, text=True,

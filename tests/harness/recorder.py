@@ -115,7 +115,7 @@ class Record:
                 return None
 
         found = self.out.wait(fits, seconds)
-        assert found, f"never {states}:\n{self.text()}"
+        assert found, f"never {states}:\n{self.tail()}"
         return found
 
     def interrupt(self):
@@ -131,13 +131,17 @@ class Record:
         try:
             self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"still running after {seconds} s:\n{self.text()}") from None
+            raise AssertionError(f"still running after {seconds} s:\n{self.tail()}") from None
         self.out.closed.wait(5)
         self.err.closed.wait(5)
         return self.process.returncode
 
     def text(self):
         return self.out.text() + self.err.text()
+
+    def tail(self):
+        """What a failed assertion shows: the log and the last report."""
+        return self.err.text()[-4000:] + "".join(self.out.all[-1:])[:1500]
 
     def messages(self):
         found = []
@@ -160,7 +164,7 @@ class Record:
     def sidecar(self):
         """What the recording's sidecars say; each of several files has one of its own."""
         found = self.sidecars
-        assert found, f"no sidecar in {self.folder}:\n{self.text()}"
+        assert found, f"no sidecar in {self.folder}:\n{self.tail()}"
         return found[0]
 
 
@@ -174,6 +178,22 @@ class Answer:
 
     def __repr__(self):
         return f"{self.status} {self.text[:2000]}"
+
+
+def listening_port(pid):
+    inodes = set()
+    for link in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = os.readlink(link)
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    for row in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = row.split()
+        if fields[3] == "0A" and fields[9] in inodes:
+            return int(fields[1].split(":")[1], 16)
+    return None
 
 
 class Serve:
@@ -190,11 +210,11 @@ class Serve:
         )  # fmt: skip
         self.out = Lines(self.process.stdout)
         self.answers = []
-        port = self.out.wait(lambda line: re.search(r"127\.0\.0\.1:([1-9]\d+)\b", line), 10)
-        if not port:
+        port = self.out.wait(lambda line: re.search(r"127\.0\.0\.1:([1-9]\d+)\b", line), 5)
+        self.port = int(port.group(1)) if port else listening_port(self.process.pid)
+        if not self.port:
             stop_process(self.process)
             raise AssertionError(f"serve never said where it listens:\n{self.out.text()}")
-        self.port = int(port.group(1))
 
     def __enter__(self):
         return self

@@ -69,7 +69,7 @@ class LiveKitServer:
             self._start()
             if self._is_ready():
                 return self
-            stop_process(self.process)
+            self.stop()
         raise RuntimeError("livekit-server does not start:\n" + self.log())
 
     def __exit__(self, *_):
@@ -104,7 +104,9 @@ class LiveKitServer:
         return False
 
     def stop(self):
-        return stop_process(self.process) if self.process else None
+        """At once: asked gently, it would wait for the participants to leave."""
+        if self.process:
+            self.kill()
 
     def kill(self):
         self.process.kill()

@@ -26,7 +26,7 @@ def test_duration_ends_it(server, room, publisher, tmp_path):
     alice = publisher(codec="h264")
     before = alice.unsent()
     with Record(server, room, "--duration", "5s", folder=tmp_path) as record:
-        assert record.finish() == 0, record.text()
+        assert record.finish() == 0, record.tail()
     unsent = alice.unsent() - before
     assert len(record.files) == 1
     path = record.files[0]
@@ -48,7 +48,7 @@ def test_flags_beat_the_environment(server, room, publisher, tmp_path):
     flags = ["--url", server.url, "--api-key", server.KEY, "--api-secret", server.SECRET]
     wrong = {"LIVEKIT_URL": "ws://127.0.0.1:9", "LIVEKIT_API_KEY": "x", "LIVEKIT_API_SECRET": "y"}
     with Record(server, room, *flags, "--duration", "1s", folder=tmp_path, env=wrong) as record:
-        assert record.finish() == 0, record.text()
+        assert record.finish() == 0, record.tail()
     expect_plays(record.files[0])
 
 
@@ -61,7 +61,7 @@ def test_token_only(server, room, publisher, tmp_path):
     ) as record:
         record.wait_state("recording")
         time.sleep(2)
-        assert record.interrupt() == 0, record.text()
+        assert record.interrupt() == 0, record.tail()
     assert room in record.files[0].name
     expect_plays(record.files[0])
     assert token not in record.text()
@@ -74,7 +74,7 @@ def test_a_signal_finishes_the_file(server, room, publisher, tmp_path, name):
         record.wait_state("recording")
         time.sleep(3)
         record.process.send_signal(name)
-        assert record.finish() == 0, record.text()
+        assert record.finish() == 0, record.tail()
     verdict = expect_plays(record.files[0])
     assert 2.4 < verdict.duration < 4.5
     expect_plain(record.files[0])
@@ -119,7 +119,7 @@ def test_the_room_closes(server, room, publisher, tmp_path):
         record.wait_state("recording")
         time.sleep(2)
         server.admin("DeleteRoom", room)
-        assert record.finish() == 0, record.text()
+        assert record.finish() == 0, record.tail()
     assert record.sidecar["end_reason"] == "room_closed"
     assert record.sidecar["outcome"] == "complete"
     expect_plays(record.files[0])
@@ -131,7 +131,7 @@ def test_idle_ends_it(server, room, publisher, tmp_path):
         record.wait_state("recording")
         time.sleep(2)
         alice.leave()
-        assert record.finish(15) == 0, record.text()
+        assert record.finish(15) == 0, record.tail()
     assert record.sidecar["end_reason"] == "idle", record.sidecar["end_reason"]
     verdict = expect_plays(record.files[0])
     assert verdict.video.unreadable == 0
@@ -140,7 +140,7 @@ def test_idle_ends_it(server, room, publisher, tmp_path):
 def test_audio_only(server, room, publisher, tmp_path):
     publisher(codec="h264")
     with Record(server, room, "--audio-only", "--duration", "2s", folder=tmp_path) as record:
-        assert record.finish() == 0, record.text()
+        assert record.finish() == 0, record.tail()
     verdict = expect_plays(record.files[0])
     assert verdict.videos == [] and verdict.audio.codec == "opus"
     assert not any(t["kind"] == "video" and t["packets"] for t in record.sidecar["tracks"].values())
@@ -152,7 +152,7 @@ def test_no_file_is_ever_overwritten(server, room, publisher, tmp_path):
     for _ in range(2):
         with Record(server, room, "--duration", "1s", folder=tmp_path,
                     output=tmp_path / "fixed.ogg") as record:  # fmt: skip
-            assert record.finish() == 0, record.text()
+            assert record.finish() == 0, record.tail()
     assert (tmp_path / "fixed.ogg").read_bytes() == b"mine"
     assert sorted(p.name for p in record.files) == ["fixed-2.ogg", "fixed-3.ogg", "fixed.ogg"]
     expect_plays(tmp_path / "fixed-2.ogg")
@@ -186,7 +186,7 @@ def test_a_live_line_on_a_terminal(server, room, publisher, tmp_path):
 def test_inspect(server, room, publisher, tmp_path):
     publisher(codec="h264")
     with Record(server, room, "--duration", "3s", folder=tmp_path) as record:
-        assert record.finish() == 0, record.text()
+        assert record.finish() == 0, record.tail()
     path = record.files[0]
     done = run("inspect", "--json", path)
     assert done.returncode == 0, done
@@ -214,7 +214,7 @@ def test_token_command(server, room, publisher, tmp_path):
     publisher(publish=["audio"])
     with Record(server, None, "--url", server.url, "--token", token, "--duration", "1s",
                 folder=tmp_path, login=False) as record:  # fmt: skip
-        assert record.finish() == 0, record.text()
+        assert record.finish() == 0, record.tail()
 
 
 def test_doctor(server, room, publisher, tmp_path):

@@ -197,7 +197,7 @@ def test_sidecars_tell_what_is_in_the_files(serve, room, publisher):
     path = pathlib.Path(status["output_path"])
     recording = json.loads(path.with_suffix(".json").read_text())["recording"]
     assert recording["outcome"] == "complete" and recording["end_reason"] == "duration"
-    assert {t["codec"] for t in recording["tracks"].values()} == {"h264", "opus"}
+    assert {t["codec"].lower() for t in recording["tracks"].values()} == {"h264", "opus"}
     assert recording["outputs"] == [str(path)]
     file = recording["files"][0]
     assert file["bytes"] == path.stat().st_size and file["layout"] == "plain"
