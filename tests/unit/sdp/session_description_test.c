@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "sdp/lines.h"
 #include "sdp_test.h"
 
 #define BASE                                                                                       \
