@@ -36,6 +36,16 @@ static void check_connection(WebRTCRecorder *recorder, int64_t now_ns)
                       seconds(config->connection_ns), peer_state_name(recorder->peer_state));
 }
 
+/* The server's own checks come every two seconds, so that silence on the whole connection tells
+ * more than silence on a track. */
+static void check_connection_lives(WebRTCRecorder *recorder, int64_t now_ns)
+{
+    const int64_t silence_ns = now_ns - recorder->last_datagram_ns;
+    if (recorder->peer_connected && !recorder->reconnecting &&
+        silence_ns >= 2 * recorder->environment.config->read_deadline_ns)
+        recorder_reconnect(recorder, "No datagram came from the server any more.");
+}
+
 static void check_reconnect(WebRTCRecorder *recorder, int64_t now_ns)
 {
     if (!recorder->reconnecting)
@@ -261,8 +271,8 @@ static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {
-        check_connection, check_reconnect, check_publishers,
-        check_tracks,     check_duration,  refresh_sidecars,
+        check_connection, check_connection_lives, check_reconnect,  check_publishers,
+        check_tracks,     check_duration,         refresh_sidecars,
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (recorder_is_ending(recorder))

@@ -85,6 +85,7 @@ static void on_local_candidate(void *owner, const char *candidate)
 static void peer_connected(WebRTCRecorder *recorder)
 {
     recorder->peer_connected = true;
+    recorder->last_datagram_ns = clock_monotonic_ns();
     if (recorder->connected_ns == 0)
         recorder->connected_ns = clock_monotonic_ns();
     if (recorder->reconnecting) {
@@ -120,11 +121,14 @@ static void on_peer_state(void *owner, PeerState state, int peer_error, const ch
     case PEER_FAILED:
         peer_failed(recorder, peer_error, sentence);
         break;
+    case PEER_DISCONNECTED:
+    case PEER_CLOSED:
+        if (recorder->peer_connected)
+            recorder_reconnect(recorder, "The media connection was lost.");
+        break;
     case PEER_NEW:
     case PEER_CHECKING:
     case PEER_HANDSHAKE:
-    case PEER_DISCONNECTED:
-    case PEER_CLOSED:
         break;
     }
 }
@@ -173,6 +177,8 @@ static void on_head_correction(void *owner, unsigned track_id, const HeadCorrect
 static void on_stats(void *owner, const PeerStats *stats)
 {
     WebRTCRecorder *recorder = owner;
+    if (stats->datagrams != recorder->peer_stats.datagrams)
+        recorder->last_datagram_ns = clock_monotonic_ns();
     recorder->peer_stats = *stats;
 }
 
@@ -195,6 +201,29 @@ static bool is_loopback(const char *url)
                    : g_ascii_strcasecmp(host, "localhost") == 0;
 }
 
+/* TLS to a relay is not in libnice; what it would do for us, ICE-TCP to the server does too. */
+static bool is_usable(const SignalIceServer *server)
+{
+    return !g_str_has_prefix(server->url, "turns:") && !g_str_has_prefix(server->url, "stuns:");
+}
+
+static void prepare_peer(WebRTCRecorder *recorder, const SignalJoin *join)
+{
+    PeerIceServer servers[16];
+    unsigned count = 0;
+    for (unsigned i = 0; i < join->ice_server_count && count < G_N_ELEMENTS(servers); i++) {
+        const SignalIceServer *server = &join->ice_servers[i];
+        if (!is_usable(server))
+            continue;
+        servers[count++] = (PeerIceServer){
+            .url = server->url,
+            .username = server->username,
+            .credential = server->credential,
+        };
+    }
+    net_session_prepare(recorder->net, is_loopback(recorder->request->url), servers, count);
+}
+
 static void on_joined(void *owner, const SignalJoin *join)
 {
     WebRTCRecorder *recorder = owner;
@@ -206,16 +235,7 @@ static void on_joined(void *owner, const SignalJoin *join)
     recorder->room_sid = g_strdup(join->room_sid);
     recorder->server_version = g_strdup(join->server_version);
     recorder->no_publisher_since_ns = clock_monotonic_ns();
-    PeerIceServer servers[16];
-    const unsigned count = MIN(join->ice_server_count, G_N_ELEMENTS(servers));
-    for (unsigned i = 0; i < count; i++) {
-        servers[i] = (PeerIceServer){
-            .url = join->ice_servers[i].url,
-            .username = join->ice_servers[i].username,
-            .credential = join->ice_servers[i].credential,
-        };
-    }
-    net_session_prepare(recorder->net, is_loopback(recorder->request->url), servers, count);
+    prepare_peer(recorder, join);
     recorder_advance(recorder);
 }
 
