@@ -1,4 +1,5 @@
 #include <glib-unix.h>
+#include <stdio.h>
 
 #include "api/http_api.h"
 #include "cli/commands.h"
@@ -29,6 +30,7 @@ static const FlagTable serve_table = {
 
 typedef struct {
     WebRTCRecordingService *service;
+    HttpApi *api;
     GMainLoop *loop;
     guint signals[2];
 } Service;
@@ -55,36 +57,42 @@ static gboolean on_signal(gpointer data)
     remove_signals(service);
     log_info("cli", NULL, "Stopping; %u recordings are being finished.",
              recording_service_active_count(service->service));
+    http_api_drain(service->api);
     recording_service_stop_all(service->service, on_all_stopped, service);
     return G_SOURCE_REMOVE;
 }
 
+static void run_until_stopped(Service *service)
+{
+    const unsigned recovered = recording_service_recovered(service->service);
+    if (recovered > 0)
+        log_warning("cli", NULL, "%u recordings had been interrupted; their files were closed.",
+                    recovered);
+    service->signals[0] = g_unix_signal_add(SIGINT, on_signal, service);
+    service->signals[1] = g_unix_signal_add(SIGTERM, on_signal, service);
+    g_main_loop_run(service->loop);
+    remove_signals(service);
+}
+
 static int run_service(const Config *config)
 {
+    g_autoptr(GError) error = NULL;
     Service service = {
         .service = recording_service_new(config, true),
         .loop = g_main_loop_new(NULL, FALSE),
     };
-    g_autoptr(GError) error = NULL;
-    HttpApi *api = http_api_new(service.service, config, &error);
-    if (api != NULL) {
-        const unsigned recovered = recording_service_recovered(service.service);
-        if (recovered > 0)
-            log_warning("cli", NULL, "%u recordings had been interrupted; their files were closed.",
-                        recovered);
-        service.signals[0] = g_unix_signal_add(SIGINT, on_signal, &service);
-        service.signals[1] = g_unix_signal_add(SIGTERM, on_signal, &service);
-        g_main_loop_run(service.loop);
-        remove_signals(&service);
-    } else {
-        log_error("cli", NULL, "%s", error->message);
-    }
-    http_api_free(api);
+    service.api = http_api_new(service.service, config, &error);
+    const bool is_up = service.api != NULL;
+    if (is_up)
+        run_until_stopped(&service);
+    else
+        fprintf(stderr, "roomtape: %s\n", error->message);
+    http_api_free(service.api);
     while (g_main_context_iteration(NULL, FALSE))
         continue;
     recording_service_free(service.service);
     g_main_loop_unref(service.loop);
-    return api != NULL ? 0 : EXIT_FAILED;
+    return is_up ? 0 : EXIT_FAILED;
 }
 
 static int run_serve(const Flags *flags)
