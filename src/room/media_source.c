@@ -170,9 +170,9 @@ static void hand_out_sound(MediaSource *source, const uint8_t *data, size_t size
 static void make_sound(MediaSource *source)
 {
     float samples[AUDIO_ENCODER_FRAME_SAMPLES];
-    /* Ahead by the encoder's delay, so that what a decoder puts out is on time. */
-    const int64_t first = (int64_t)(source->media.next_packet * AUDIO_ENCODER_FRAME_SAMPLES) +
-                          audio_encoder_delay(source->media.audio);
+    /* The time of a packet is that of the samples put in, as with every WebRTC sender; a decoder
+     * gives them back later by the encoder's look-ahead. */
+    const int64_t first = (int64_t)(source->media.next_packet * AUDIO_ENCODER_FRAME_SAMPLES);
     test_sound_write(first, AUDIO_ENCODER_FRAME_SAMPLES, samples);
     EncodedMedia media = {0};
     if (audio_encoder_encode(source->media.audio, samples, &media)) {
