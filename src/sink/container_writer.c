@@ -15,7 +15,7 @@
 
 /* Of the index of a plain MP4: stts 8, stsz 4, stsc 12, co64 8, stss 4 and a little for each. */
 #define INDEX_BYTES_PER_PACKET 40
-#define INDEX_BYTES_FIXED 65536
+#define INDEX_BYTES_PER_TRACK 8192
 
 struct ContainerWriter {
     AVFormatContext *format;
@@ -143,7 +143,8 @@ static void set_options(const ContainerWriter *writer, AVDictionary **options)
         return;
     }
     const uint64_t index_bytes =
-        INDEX_BYTES_FIXED + INDEX_BYTES_PER_PACKET * writer->expected_packets;
+        INDEX_BYTES_PER_TRACK * (1 + (uint64_t)writer->format->nb_streams) +
+        INDEX_BYTES_PER_PACKET * writer->expected_packets;
     if (index_bytes < INT32_MAX)
         av_dict_set_int(options, "moov_size", (int64_t)index_bytes, 0);
 }

@@ -215,10 +215,8 @@ static void check_measured(OutputResult *result, const OutputFile *file, bool is
 }
 
 /* The parts as they are on disk. */
-static void keep(const FinalizeJob *job, const Group *group, const char *reason,
-                 OutputResult *result)
+static void keep(const Group *group, const char *reason, OutputResult *result)
 {
-    (void)job;
     for (unsigned i = 0; i < group->count; i++) {
         const Part *part = group->parts[i];
         char error[OUTCOME_SENTENCE_MAX] = "";
@@ -239,18 +237,17 @@ static void finish_group(const FinalizeJob *job, const Group *group, unsigned gr
     const bool needs_rewrite = group->count > 1 || group->container == CONTAINER_MP4 ||
                                (has_corrections(job) && group->container != CONTAINER_OGG);
     if (!needs_rewrite || is_hindered(job, group, reason, sizeof reason)) {
-        keep(job, group, reason, result);
+        keep(group, reason, result);
         return;
     }
     char *path = final_path(job, group, group_count);
     OutputFile file = {0};
     if (rewrite(job, group, path, &file)) {
-        file.path = NULL;
         OutputFile *added = add_file(result, path);
         file.path = added->path;
         *added = file;
     } else {
-        keep(job, group, file.reason, result);
+        keep(group, file.reason, result);
     }
     free(path);
 }

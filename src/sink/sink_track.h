@@ -19,6 +19,7 @@ typedef struct {
     unsigned first, count;
     bool ended;       /* the queue said so */
     bool refused;     /* no file takes it; its frames are dropped */
+    bool wants_key;   /* a frame was dropped: what follows refers to it */
     bool given_up;    /* a header was written without waiting for it any longer */
     int64_t seen_ns;  /* monotonic: when its last frame came */
     int64_t ready_ns; /* monotonic: since when it waits for a file */

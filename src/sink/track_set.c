@@ -210,14 +210,19 @@ static void place_head(TrackSet *set, SinkTrack *track, int64_t now_ns)
     }
     if (!track_files_move(set, track, now_ns))
         return;
-    const DropReason reason = misplaced(track, frame);
+    DropReason reason = misplaced(track, frame);
+    if (track->wants_key && !frame->is_key)
+        reason = DROP_BROKEN_REFERENCE;
     if (reason == DROP_COUNT) {
+        track->wants_key = false;
         write_head(set, track, now_ns);
         return;
     }
     sink_track_drop(track, reason);
-    if (track->info.kind == TRACK_VIDEO)
-        output_report_need_keyframe(set->events, track->info.id);
+    if (track->info.kind != TRACK_VIDEO || track->wants_key)
+        return;
+    track->wants_key = true;
+    output_report_need_keyframe(set->events, track->info.id);
 }
 
 static int64_t front_ns(const TrackSet *set)

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "sink/inspect.h"
 #include "sink/track_set.h"
 #include "sink_test.h"
 #include "test_output.h"
@@ -214,6 +215,12 @@ static void test_hole(const void *data)
     g_assert_cmpuint(judgement.video_frames, ==, 50);
     g_assert_cmpfloat_with_epsilon(judgement.last_video, 5.96, 0.01);
     g_assert_cmpuint(judgement.audio_packets, ==, 300);
+    Inspection inspection;
+    char error[200] = "";
+    g_assert_true(inspect_file(part_path_of(bench, 0), &inspection, error, sizeof error));
+    g_assert_cmpuint(inspection.tracks[0].gap_count, ==, 1);
+    g_assert_cmpfloat_with_epsilon((double)inspection.tracks[0].gaps[0].end_ns / NS_PER_SECOND, 5,
+                                   0.002);
     SinkTrack *const *tracks = NULL;
     track_set_tracks(bench->set, &tracks);
     g_assert_cmpuint(tracks[0]->result.gap_count, ==, 1);
@@ -235,11 +242,29 @@ static void test_jitter(void)
     g_assert_cmpint(track_set_outcome(bench->set)->kind, ==, OUTCOME_NONE);
     const TestJudgement judgement = test_media_judge(part_path_of(bench, 0));
     g_assert_cmpuint(judgement.errors, ==, 0);
-    g_assert_cmpuint(
-        ledger_value(&bench->counters[1].ledger.rows[STAGE_WRITE].out) +
-            ledger_value(&bench->counters[1].ledger.rows[STAGE_WRITE].dropped[DROP_LATE]) +
-            ledger_value(&bench->counters[1].ledger.rows[STAGE_WRITE].dropped[DROP_NO_TIME]),
-        ==, G_N_ELEMENTS(shifts_ms));
+    const LedgerRow *row = &bench->counters[1].ledger.rows[STAGE_WRITE];
+    g_assert_cmpuint(ledger_value(&row->out), ==, G_N_ELEMENTS(shifts_ms) - 1);
+    g_assert_cmpuint(ledger_dropped(row), ==, 1);
+    bench_free(bench);
+}
+
+/* A picture whose time lies over a second back has no place; the next key frame goes on. */
+static void test_back_step(void)
+{
+    Bench *bench = bench_new(CONTAINER_MP4, CODEC_H264, CODEC_OPUS);
+    for (unsigned i = 0; i < 15; i++)
+        step(bench);
+    put(bench, 0, -1500 * NS_PER_MS);
+    for (unsigned i = 0; i < 30; i++)
+        put(bench, 0, 0);
+    finish(bench);
+    const TestJudgement judgement = test_media_judge(part_path_of(bench, 0));
+    g_assert_cmpuint(judgement.errors, ==, 0);
+    const LedgerRow *row = &bench->counters[0].ledger.rows[STAGE_WRITE];
+    g_assert_cmpuint(ledger_value(&row->dropped[DROP_NO_TIME]), ==, 1);
+    /* Key frames are every 25: frame 75 is dropped, up to frame 99 what refers to it as well. */
+    g_assert_cmpuint(ledger_value(&row->dropped[DROP_BROKEN_REFERENCE]), ==, 24);
+    g_assert_cmpuint(ledger_value(&row->out), ==, 75 + 6);
     bench_free(bench);
 }
 
@@ -341,6 +366,7 @@ void robust_test_add(void)
         g_test_add_data_func(hole_path, &kill_rows[i], test_hole);
     }
     g_test_add_func("/robust/jitter", test_jitter);
+    g_test_add_func("/robust/back-step", test_back_step);
     g_test_add_func("/robust/existing-file", test_existing_file);
     g_test_add_func("/robust/codec-unsupported", test_codec_unsupported);
     g_test_add_func("/robust/nothing", test_nothing);

@@ -46,7 +46,8 @@ static void set_video(TestMedia *media, int width, int height)
     encoder->bit_rate = 100000;
     av_opt_set(encoder->priv_data, "preset", "ultrafast", 0);
     av_opt_set(encoder->priv_data, "tune", "zerolatency", 0);
-    av_opt_set(encoder->priv_data, "x265-params", "log-level=none:repeat-headers=1:bframes=0", 0);
+    av_opt_set(encoder->priv_data, "x265-params",
+               "log-level=none:repeat-headers=1:bframes=0:pools=none:frame-threads=1", 0);
     av_opt_set(encoder->priv_data, "deadline", "realtime", 0);
     av_opt_set(encoder->priv_data, "usage", "realtime", 0);
     av_opt_set_int(encoder->priv_data, "cpu-used", 8, 0);
