@@ -1,5 +1,3 @@
-#include <string.h>
-
 #include "base/bytes.h"
 #include "depay/access_unit.h"
 #include "depay/depay_ops.h"
