@@ -38,12 +38,6 @@ int cli_usage_error(const char *sentence)
     return EXIT_USAGE;
 }
 
-int cli_failure(OutcomeCode code, const char *sentence)
-{
-    fprintf(stderr, "roomtape: %s: %s\n", outcome_code_name(code), sentence);
-    return outcome_code_exit_status(code);
-}
-
 static const Command *find_command(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(commands); i++) {

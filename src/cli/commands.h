@@ -3,7 +3,6 @@
 #pragma once
 
 #include "cli/flags.h"
-#include "flow/outcome.h"
 
 #define EXIT_USAGE 2
 
@@ -27,6 +26,3 @@ int cli_main(int argc, char **argv);
 
 /* "roomtape: SENTENCE" on standard error; returns EXIT_USAGE. */
 int cli_usage_error(const char *sentence);
-
-/* "roomtape: CODE: SENTENCE" on standard error; returns the code's exit status. */
-int cli_failure(OutcomeCode code, const char *sentence);

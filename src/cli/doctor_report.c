@@ -83,7 +83,9 @@ static void print_step(const DoctorReport *report, DoctorStep step)
     const DoctorState state = report->steps[step].state;
     const OutcomeCode code = report->steps[step].code;
     if (!report->wants_json) {
-        printf("%-7s  %-8s %s\n", doctor_step_name(step), doctor_state_name(state),
+        const bool has_code = state == STEP_FAILED && code != CODE_NONE;
+        printf("%-7s  %-8s %s%s%s\n", doctor_step_name(step), doctor_state_name(state),
+               has_code ? outcome_code_name(code) : "", has_code ? ": " : "",
                report->steps[step].sentence);
         fflush(stdout);
         return;

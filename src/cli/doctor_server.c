@@ -26,8 +26,8 @@ static void fail_connection(DoctorReport *report, DoctorStep step, const ServerU
 bool doctor_check_dns(DoctorReport *report, const ServerUrl *url)
 {
     if (g_hostname_is_ip_address(url->host)) {
-        doctor_report_step(report, STEP_DNS, STEP_SKIPPED, CODE_NONE, "%s is an address.",
-                           url->host);
+        doctor_report_step(report, STEP_DNS, STEP_SKIPPED, CODE_NONE,
+                           "%s is an address and needs no name.", url->host);
         return true;
     }
     g_autoptr(GResolver) resolver = g_resolver_get_default();

@@ -31,7 +31,8 @@ static void report_reached(DoctorReport *report, DoctorStep step, const Recordin
         doctor_report_step(report, step, STEP_FAILED, status->outcome.code, "%s",
                            status->outcome.sentence);
     else
-        doctor_report_step(report, step, STEP_SKIPPED, CODE_NONE, "It was not come to.");
+        doctor_report_step(report, step, STEP_SKIPPED, CODE_NONE,
+                           "Not reached: a step before it failed.");
 }
 
 static void report_transport(DoctorReport *report, const RecordingStatus *status)

@@ -43,6 +43,10 @@ static bool read_extension(const char *output_template, Container *ret_container
 
 bool output_flag_parse(const char *text, OutputFlag *ret_output, GError **error)
 {
+    if (text[0] == '\0') {
+        g_set_error(error, STORE_ERROR, STORE_ERROR_BAD_TEMPLATE, "the path is empty.");
+        return false;
+    }
     const bool has_braces = strchr(text, '{') != NULL;
     if (!has_braces && (g_str_has_suffix(text, "/") || g_file_test(text, G_FILE_TEST_IS_DIR))) {
         *ret_output = (OutputFlag){.directory = directory_of(text, strlen(text))};

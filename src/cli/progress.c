@@ -45,6 +45,13 @@ void progress_line(const RecordingStatus *status, int64_t elapsed_ns, unsigned c
                " audio  lost %" G_GUINT64_FORMAT "  dropped %" G_GUINT64_FORMAT,
                state, time, bytes, status->video_frames, status->audio_frames, status->lost_packets,
                status->dropped_frames);
+    /* what went wrong must not be what is cut off */
+    if (columns > 0 && strlen(ret_text) > columns)
+        g_snprintf(ret_text, size,
+                   "%s %s %s frames %" G_GUINT64_FORMAT " lost %" G_GUINT64_FORMAT
+                   " dropped %" G_GUINT64_FORMAT,
+                   state, time, bytes, status->video_frames + status->audio_frames,
+                   status->lost_packets, status->dropped_frames);
     if (columns > 0 && strlen(ret_text) > columns)
         ret_text[columns] = '\0';
 }

@@ -165,8 +165,10 @@ static int run_recording(Recording *recording, const RecordingRequest *request)
 {
     Outcome refusal;
     recording->mint_id = recording_service_start(recording->service, request, &refusal);
-    if (recording->mint_id == NULL)
-        return cli_failure(refusal.code, refusal.sentence);
+    if (recording->mint_id == NULL) {
+        record_display_refusal(recording->display, &refusal);
+        return outcome_code_exit_status(refusal.code);
+    }
     g_autofree char *mint_id = g_strdup(recording->mint_id);
     recording->mint_id = mint_id;
     recording->exit_status = EXIT_FAILED;

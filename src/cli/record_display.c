@@ -118,6 +118,20 @@ void record_display_note(RecordDisplay *display, const char *sentence)
     fprintf(stderr, "%s\n", sentence);
 }
 
+void record_display_refusal(RecordDisplay *display, const Outcome *refusal)
+{
+    close_line(display);
+    if (display->mode == DISPLAY_JSON) {
+        JsonObject *object = json_object_new();
+        json_object_set_boolean_member(object, "success", FALSE);
+        json_object_set_string_member(object, "outcome", outcome_kind_name(OUTCOME_FAILED));
+        json_object_set_string_member(object, "code", outcome_code_name(refusal->code));
+        json_object_set_string_member(object, "error", refusal->sentence);
+        print_json(object);
+    }
+    fprintf(stderr, "roomtape: %s: %s\n", outcome_code_name(refusal->code), refusal->sentence);
+}
+
 static void print_file(const OutputStatus *output)
 {
     char time[24], bytes[24];

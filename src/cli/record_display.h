@@ -22,5 +22,8 @@ void record_display_update(RecordDisplay *display, const RecordingStatus *status
 /* A sentence of ours, above the live line. */
 void record_display_note(RecordDisplay *display, const char *sentence);
 
+/* The recording was not even started. */
+void record_display_refusal(RecordDisplay *display, const Outcome *refusal);
+
 /* Paths, lengths and the outcome; a failure's code and sentence go to standard error. */
 void record_display_end(RecordDisplay *display, const RecordingStatus *status);

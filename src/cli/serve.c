@@ -64,10 +64,6 @@ static gboolean on_signal(gpointer data)
 
 static void run_until_stopped(Service *service)
 {
-    const unsigned recovered = recording_service_recovered(service->service);
-    if (recovered > 0)
-        log_warning("cli", NULL, "%u recordings had been interrupted; their files were closed.",
-                    recovered);
     service->signals[0] = g_unix_signal_add(SIGINT, on_signal, service);
     service->signals[1] = g_unix_signal_add(SIGTERM, on_signal, service);
     g_main_loop_run(service->loop);

@@ -9,7 +9,7 @@ static const Flag token_flags[] = {
     {"api-key", "KEY", "livekit.api_key", "API key (or LIVEKIT_API_KEY)"},
     {"api-secret", "SECRET", "livekit.api_secret", "its secret (or LIVEKIT_API_SECRET)"},
     {"room", "NAME", NULL, "the room that the token opens"},
-    {"identity", "IDENTITY", NULL, "who joins with it"},
+    {"identity", "IDENTITY", NULL, "who joins with it; without it, a recorder"},
     {"name", "TEXT", NULL, "the name that others see"},
     {"valid", "TIME", NULL, "how long, such as 30m or 6h (the default)"},
     {"recorder", NULL, NULL, "a hidden recorder that cannot publish"},
@@ -23,7 +23,7 @@ static const FlagGroup token_group = {
 
 static const FlagTable token_table = {
     .name = "token",
-    .usage = "roomtape token --room NAME --identity IDENTITY [FLAG]...",
+    .usage = "roomtape token --room NAME [--identity IDENTITY] [FLAG]...",
     .summary = "Prints a LiveKit access token, signed with the API key's secret.",
     .groups = {&token_group, &general_flags},
 };
@@ -44,13 +44,17 @@ static int run_token(const Flags *flags)
     g_autoptr(Config) config = settings_load(flags, LOG_WARNING, &error);
     if (config == NULL)
         return cli_usage_error(error->message);
+    const char *identity = flags_text(flags, "identity");
+    /* two that join under one identity would throw each other out */
+    g_autofree char *unique = g_uuid_string_random();
+    g_autofree char *recorder = g_strdup_printf("roomtape-%.8s", unique);
     AccessTokenOptions options = {
         .api_key = config->api_key,
         .api_secret = config->api_secret,
-        .identity = flags_text(flags, "identity"),
+        .identity = identity != NULL ? identity : recorder,
         .name = flags_text(flags, "name"),
         .room = flags_text(flags, "room"),
-        .recorder = flags_has(flags, "recorder"),
+        .recorder = identity == NULL || flags_has(flags, "recorder"),
     };
     if (options.api_key == NULL || options.api_secret == NULL)
         return cli_usage_error(
@@ -58,8 +62,8 @@ static int run_token(const Flags *flags)
             "or LIVEKIT_API_KEY and LIVEKIT_API_SECRET.");
     if (options.room == NULL || options.room[0] == '\0')
         return cli_usage_error("For which room is the token? Give --room NAME.");
-    if (options.identity == NULL || options.identity[0] == '\0')
-        return cli_usage_error("Who joins with the token? Give --identity IDENTITY.");
+    if (options.identity != NULL && options.identity[0] == '\0')
+        return cli_usage_error("--identity cannot be empty.");
     if (!valid_seconds(flags, &options.valid_seconds))
         return cli_usage_error("--valid needs a time of a second or more, such as 30m or 6h.");
     g_autofree char *token = access_token_new(&options);
