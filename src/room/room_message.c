@@ -180,7 +180,7 @@ static char *candidate_json(const char *candidate)
     g_autoptr(JsonBuilder) builder = json_builder_new();
     json_builder_begin_object(builder);
     json_builder_set_member_name(builder, "candidate");
-    json_builder_add_string_value(builder, candidate != NULL ? candidate : "");
+    json_builder_add_string_value(builder, candidate);
     json_builder_set_member_name(builder, "sdpMid");
     json_builder_add_string_value(builder, "0");
     json_builder_set_member_name(builder, "sdpMLineIndex");

@@ -21,7 +21,7 @@ typedef struct {
 
 GBytes *room_message_offer(const char *sdp, uint32_t id, const RoomMessageMid *mids,
                            unsigned mid_count);
-GBytes *room_message_trickle(const char *candidate, bool final); /* NULL: only the end */
+GBytes *room_message_trickle(const char *candidate, bool final);
 GBytes *room_message_leave(int action, int reason);
 GBytes *room_message_pong(int64_t timestamp_ms);
 GBytes *room_message_pong_response(int64_t ping_timestamp_ms);

@@ -34,6 +34,7 @@ struct RoomSession {
     GHashTable *wanted;  /* track sids asked for */
     GHashTable *refused; /* track sids that were answered with a refusal */
     int64_t joined_at_ns;
+    char *last_candidate;
     bool fired[FAULT_MAX];
     bool has_ended;
     guint timer; /* slow join, or the time until a detached session ends */
@@ -523,6 +524,7 @@ void room_session_free(RoomSession *session)
     g_hash_table_unref(session->wanted);
     g_hash_table_unref(session->refused);
     g_free(session->known);
+    g_free(session->last_candidate);
     g_free(session->identity);
     g_free(session);
 }
@@ -546,9 +548,15 @@ void room_session_local(RoomSession *session, const MediaHubLocal *local)
 
 void room_session_candidate(RoomSession *session, const char *candidate)
 {
-    if (active_fault(session, FAULT_DEAD_CANDIDATES) == NULL) {
-        send_message(session, room_message_trickle(candidate, candidate == NULL));
+    if (active_fault(session, FAULT_DEAD_CANDIDATES) != NULL) {
+        return;
     }
+    /* Each waits for the next, so that the last can be marked; clients take no empty one. */
+    if (session->last_candidate != NULL) {
+        send_message(session, room_message_trickle(session->last_candidate, candidate == NULL));
+    }
+    g_free(session->last_candidate);
+    session->last_candidate = g_strdup(candidate);
 }
 
 void room_session_state(RoomSession *session, PeerState state, const char *sentence)
