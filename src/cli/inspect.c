@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/print_json.h"
 #include "cli/progress.h"
+#include "flow/outcome.h"
 
 static const Flag inspect_flags[] = {
     {"json", NULL, NULL, "one JSON object instead of text"},

@@ -7,6 +7,7 @@
 #include "cli/output_flag.h"
 #include "cli/record_display.h"
 #include "cli/settings.h"
+#include "flow/outcome.h"
 #include "recorder/recording_service.h"
 
 #define LOOK_INTERVAL_MS 100

@@ -5,6 +5,7 @@
 
 #include "cli/commands.h"
 #include "cli_test.h"
+#include "flow/outcome.h"
 
 #define TEXT_MAX 16384
 
