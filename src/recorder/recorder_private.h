@@ -1,6 +1,6 @@
 /* The inside of a WebRTCRecorder, shared by the files that make it up: webrtc_recorder (life and
- * wiring), recorder_tracks (publications), recorder_deadlines (timeouts), recorder_end (stop and
- * verdict), recorder_status (snapshot).
+ * wiring), recorder_signal (what the server says), recorder_tracks (publications),
+ * recorder_deadlines (timeouts), recorder_end (stop and verdict), recorder_status (snapshot).
  * Thread: main. */
 #pragma once
 
@@ -39,7 +39,7 @@ struct WebRTCRecorder {
     PeerState peer_state;
     PeerStats peer_stats;
     int64_t last_datagram_ns; /* when its count was last seen to grow */
-    bool started; /* a frame is in a file */
+    bool started;             /* a frame is in a file */
     bool had_publisher;
 
     int64_t origin_ns, requested_wall_ns;
@@ -67,13 +67,15 @@ void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event);
 void recorder_advance(WebRTCRecorder *recorder);
 void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void recorder_connect(WebRTCRecorder *recorder);
 void recorder_leave(WebRTCRecorder *recorder);
 void recorder_reconnect(WebRTCRecorder *recorder, const char *why);
 static inline bool recorder_is_ending(const WebRTCRecorder *recorder)
 {
     return recorder->state >= RECORDING_STOPPING;
 }
+
+/* recorder_signal */
+void recorder_connect(WebRTCRecorder *recorder);
 
 /* recorder_tracks */
 RoomViewOut recorder_room_view_out(WebRTCRecorder *recorder);

@@ -4,7 +4,9 @@
 
 #include <glib.h>
 
+#include "config/config.h"
 #include "flow/container.h"
+#include "flow/outcome.h"
 
 typedef struct {
     char *mint_id; /* NULL: the service makes one up */
@@ -28,4 +30,11 @@ typedef struct {
 RecordingRequest *recording_request_new(void);
 RecordingRequest *recording_request_copy(const RecordingRequest *request);
 void recording_request_free(RecordingRequest *request);
+
+/* Takes what is missing from the configuration. Its key signs only for its own URL. */
+void recording_request_complete(RecordingRequest *request, const Config *config);
+
+/* Takes the room from the token where none is given; false with a refusal (bad_request,
+ * unauthorized) for what cannot be recorded. */
+bool recording_request_check(RecordingRequest *request, Outcome *ret_refusal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RecordingRequest, recording_request_free)

@@ -5,15 +5,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "recorder/webrtc_recorder.h"
-#include "signal/access_token.h"
 #include "sink/inspect.h"
 #include "store/catalog.h"
-#include "store/output_path.h"
 #include "store/status_json.h"
 #include "transport/mailbox_source.h"
 
 #define TICK_MS 100
-#define MINT_ID_MAX 256
 #define MEMORY_MAX 1000 /* finished recordings that are remembered without a catalog */
 #define NET_THREADS_MAX 16
 #define SINK_THREADS_MAX 8
@@ -286,139 +283,6 @@ unsigned recording_service_recovered(const WebRTCRecordingService *service)
 
 /* ---- starting ---- */
 
-static const char *refuse(Outcome *ret_refusal, OutcomeCode code, const char *sentence)
-{
-    outcome_set(ret_refusal, OUTCOME_FAILED, code, "%s", sentence);
-    return NULL;
-}
-
-static void replace_if_missing(char **field, const char *value)
-{
-    if (!*field)
-        *field = g_strdup(value);
-}
-
-/* The configured key must not sign for somebody else's server. */
-static bool may_sign(const Config *config, const RecordingRequest *request)
-{
-    return request->api_key || !request->url || g_strcmp0(request->url, config->url) == 0;
-}
-
-static void complete(const WebRTCRecordingService *service, RecordingRequest *request)
-{
-    const Config *config = service->config;
-    if (!request->token && may_sign(config, request)) {
-        replace_if_missing(&request->api_key, config->api_key);
-        replace_if_missing(&request->api_secret, config->api_secret);
-    }
-    replace_if_missing(&request->url, config->url);
-    replace_if_missing(&request->ca_file, config->ca_file);
-    replace_if_missing(&request->directory, config->output_dir);
-    replace_if_missing(&request->output_template, config->output_template);
-    if (!request->mint_id)
-        request->mint_id = g_uuid_string_random();
-    else if (!request->room && !request->token)
-        request->room = g_strdup(request->mint_id);
-    request->keep_failed_sidecar = service->catalog != NULL;
-}
-
-static bool has_control(const char *text)
-{
-    for (; *text; text++) {
-        if (g_ascii_iscntrl(*text))
-            return true;
-    }
-    return false;
-}
-
-static bool check_name_text(const char *what, const char *text, Outcome *ret_refusal)
-{
-    if (!text || (*text && strlen(text) <= MINT_ID_MAX && !has_control(text) &&
-                  g_utf8_validate(text, -1, NULL)))
-        return true;
-    outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
-                "The %s must be UTF-8 text of 1 to %d bytes without control characters.", what,
-                MINT_ID_MAX);
-    return false;
-}
-
-static bool check_url(const char *url, Outcome *ret_refusal)
-{
-    static const char *const schemes[] = {"ws", "wss", "http", "https", NULL};
-    g_autofree char *scheme = NULL;
-    g_autofree char *host = NULL;
-    if (url &&
-        g_uri_split(url, G_URI_FLAGS_NONE, &scheme, NULL, &host, NULL, NULL, NULL, NULL, NULL) &&
-        scheme && host && *host && g_strv_contains(schemes, scheme))
-        return true;
-    outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
-                "'%.100s' is no LiveKit URL; give one such as wss://host or ws://127.0.0.1:7880.",
-                url ? url : "");
-    return false;
-}
-
-static bool check_token(RecordingRequest *request, Outcome *ret_refusal)
-{
-    if (!request->token) {
-        if (request->api_key && request->api_secret)
-            return true;
-        refuse(ret_refusal, CODE_UNAUTHORIZED,
-               "There is neither a token nor an API key and secret for this URL; the configured "
-               "key signs only for the configured URL.");
-        return false;
-    }
-    g_autoptr(GError) error = NULL;
-    g_autoptr(AccessTokenClaims) claims = access_token_claims(request->token, &error);
-    if (!claims) {
-        refuse(ret_refusal, CODE_UNAUTHORIZED, error->message);
-        return false;
-    }
-    if (request->room && g_strcmp0(request->room, claims->room) != 0) {
-        outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
-                    "The token is for room '%.100s', not for '%.100s'.",
-                    claims->room ? claims->room : "", request->room);
-        return false;
-    }
-    replace_if_missing(&request->room, claims->room);
-    return true;
-}
-
-static bool check_room(const RecordingRequest *request, Outcome *ret_refusal)
-{
-    if (request->room)
-        return check_name_text("room", request->room, ret_refusal);
-    refuse(ret_refusal, CODE_BAD_REQUEST, "No room is given, and the token names none.");
-    return false;
-}
-
-static bool check_template(const RecordingRequest *request, Outcome *ret_refusal)
-{
-    const OutputPathValues values = {
-        .room_name = "room",
-        .room_id = "id",
-        .publisher_identity = "identity",
-        .track_id = "track",
-        .track_type = "video",
-        .track_source = "camera",
-        .mint_id = request->mint_id,
-    };
-    Container ignored;
-    g_autoptr(GError) error = NULL;
-    g_autofree char *stem =
-        output_path_stem(request->directory, request->output_template, &values, &ignored, &error);
-    if (stem)
-        return true;
-    refuse(ret_refusal, CODE_BAD_REQUEST, error->message);
-    return false;
-}
-
-static bool check_request(RecordingRequest *request, Outcome *ret_refusal)
-{
-    return check_name_text("mint_id", request->mint_id, ret_refusal) &&
-           check_url(request->url, ret_refusal) && check_token(request, ret_refusal) &&
-           check_room(request, ret_refusal) && check_template(request, ret_refusal);
-}
-
 static bool check_capacity(const WebRTCRecordingService *service, Outcome *ret_refusal)
 {
     const unsigned active = g_hash_table_size(service->active);
@@ -446,8 +310,9 @@ const char *recording_service_start(WebRTCRecordingService *service, const Recor
                                     Outcome *ret_refusal)
 {
     g_autoptr(RecordingRequest) request = recording_request_copy(wanted);
-    complete(service, request);
-    if (!check_request(request, ret_refusal) ||
+    recording_request_complete(request, service->config);
+    request->keep_failed_sidecar = service->catalog != NULL;
+    if (!recording_request_check(request, ret_refusal) ||
         !check_free(service, request->mint_id, ret_refusal) ||
         !check_capacity(service, ret_refusal))
         return NULL;

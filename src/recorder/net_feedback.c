@@ -1,0 +1,122 @@
+#include "base/clock.h"
+#include "recorder/net_session_private.h"
+#include "rtp/rtcp.h"
+
+#define REPORT_INTERVAL_NS NS_PER_SECOND
+#define RTCP_MAX_BYTES 1200
+
+void net_wake_at(NetSession *session, int64_t at_ns)
+{
+    if (at_ns >= session->net.wake_ns)
+        return;
+    session->net.wake_ns = at_ns;
+    g_source_set_ready_time(session->net.timer, at_ns / NS_PER_US);
+}
+
+static void send_rtcp(NetSession *session, ByteWriter *rtcp)
+{
+    if (rtcp->size > 0 && session->net.peer)
+        peer_send_rtcp(session->net.peer, rtcp->data, rtcp->size);
+    rtcp->size = 0;
+    rtcp->failed = false;
+}
+
+TrackPipeline *net_pipeline_at(const NetSession *session, unsigned index)
+{
+    return index < session->net.pipelines->len ? session->net.pipelines->pdata[index] : NULL;
+}
+
+static void send_reports(NetSession *session, int64_t now_ns)
+{
+    uint8_t buffer[RTCP_MAX_BYTES + PEER_TRAILER];
+    ByteWriter rtcp = byte_writer(buffer, RTCP_MAX_BYTES);
+    RtcpReportBlock blocks[31];
+    unsigned count = 0;
+    for (unsigned i = 0; i < session->net.pipelines->len; i++) {
+        TrackPipeline *pipeline = net_pipeline_at(session, i);
+        if (!pipeline || !track_pipeline_report_block(pipeline, now_ns, &blocks[count]))
+            continue;
+        if (++count < G_N_ELEMENTS(blocks))
+            continue;
+        rtcp_write_receiver_report(&rtcp, session->net.ssrc, blocks, count, session->net.cname);
+        send_rtcp(session, &rtcp);
+        count = 0;
+    }
+    if (count == 0)
+        return;
+    rtcp_write_receiver_report(&rtcp, session->net.ssrc, blocks, count, session->net.cname);
+    send_rtcp(session, &rtcp);
+}
+
+void net_publish(NetSession *session)
+{
+    for (unsigned i = 0; i < session->net.pipelines->len; i++) {
+        TrackPipeline *pipeline = net_pipeline_at(session, i);
+        HeadCorrection head;
+        if (pipeline && track_pipeline_publish_clock(pipeline, &head))
+            net_post_notice(session, (Notice){.name = NOTICE_HEAD, .number = i, .head = head});
+    }
+    if (!session->net.peer)
+        return;
+    Notice notice = {.name = NOTICE_STATS};
+    peer_stats(session->net.peer, &notice.stats);
+    net_post_notice(session, notice);
+}
+
+static int64_t send_feedback(NetSession *session, int64_t now_ns)
+{
+    uint8_t buffer[RTCP_MAX_BYTES + PEER_TRAILER];
+    int64_t next_ns = CLOCK_NEVER;
+    for (unsigned i = 0; i < session->net.pipelines->len; i++) {
+        TrackPipeline *pipeline = net_pipeline_at(session, i);
+        if (!pipeline)
+            continue;
+        ByteWriter rtcp = byte_writer(buffer, RTCP_MAX_BYTES);
+        const int64_t due_ns = track_pipeline_feedback(pipeline, now_ns, session->net.ssrc, &rtcp);
+        next_ns = MIN(next_ns, due_ns);
+        send_rtcp(session, &rtcp);
+    }
+    return next_ns;
+}
+
+static gboolean on_timer(gpointer data)
+{
+    NetSession *session = data;
+    const int64_t now_ns = clock_monotonic_ns();
+    session->net.wake_ns = CLOCK_NEVER;
+    g_source_set_ready_time(session->net.timer, -1);
+    if (session->net.offer_waits && now_ns >= session->net.offer_deadline_ns)
+        net_open_peer(session);
+    int64_t next_ns = send_feedback(session, now_ns);
+    if (now_ns >= session->net.report_ns) {
+        session->net.report_ns = now_ns + REPORT_INTERVAL_NS;
+        send_reports(session, now_ns);
+        net_publish(session);
+    }
+    next_ns = MIN(next_ns, session->net.report_ns);
+    if (session->net.offer_waits)
+        next_ns = MIN(next_ns, session->net.offer_deadline_ns);
+    net_wake_at(session, MAX(next_ns, now_ns + NS_PER_MS));
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean dispatch_timer(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)source;
+    return callback(data);
+}
+
+static GSourceFuncs timer_funcs = {.dispatch = dispatch_timer};
+
+void net_start_timer(void *owner, void *message)
+{
+    (void)message;
+    NetSession *session = owner;
+    session->net.timer = g_source_new(&timer_funcs, sizeof(GSource));
+    g_source_set_name(session->net.timer, "net_session");
+    g_source_set_callback(session->net.timer, on_timer, session, NULL);
+    session->net.wake_ns = CLOCK_NEVER;
+    session->net.report_ns = clock_monotonic_ns() + REPORT_INTERVAL_NS;
+    g_source_attach(session->net.timer, net_thread_context(session->thread));
+    net_wake_at(session, session->net.report_ns);
+}

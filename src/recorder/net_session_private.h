@@ -1,0 +1,90 @@
+/* The inside of a NetSession, shared by the files that make it up: net_session (commands from main,
+ * notices to it), net_connection (offers, peer, packets) and net_feedback (timer, RTCP).
+ * Thread: net, but for what is marked. */
+#pragma once
+
+#include "recorder/net_session.h"
+#include "recorder/track_pipeline.h"
+#include "sdp/session_description.h"
+
+typedef struct {
+    uint32_t ssrc;
+    TrackPipeline *pipeline;
+} SsrcRow;
+
+typedef struct {
+    SessionDescription *description;
+    uint32_t id;
+} Offer;
+
+struct NetSession {
+    NetThread *thread;
+    NetSessionOut out;
+    NetSessionConfig config;
+    unsigned generation; /* main: how often it was reset */
+    struct {
+        Pool *pool;
+        MediaClock *clock;
+        Peer *peer;
+        unsigned generation;
+        bool stopped;
+        bool loopback_only;
+        GPtrArray *ice_servers;  /* of PeerIceServer* */
+        GPtrArray *pipelines;    /* of TrackPipeline*, by track id; NULL where there is none */
+        GHashTable *tracks;      /* TR_ sid -> track id + 1 */
+        GHashTable *bound_ssrcs; /* TR_ sid -> ssrc that its pipeline was bound to */
+        GArray *ssrcs;           /* of SsrcRow */
+        Offer offer;             /* the last one */
+        bool offer_waits;        /* for candidates, before the peer is made */
+        int64_t offer_deadline_ns;
+        GPtrArray *early_candidates;
+        bool no_more_candidates;
+        uint64_t session_id;
+        unsigned session_version;
+        uint32_t ssrc;
+        char *cname;
+        GSource *timer;
+        int64_t wake_ns, report_ns;
+    } net; /* only touched on the net thread */
+};
+
+typedef enum {
+    NOTICE_ANSWER,
+    NOTICE_CANDIDATE,
+    NOTICE_PEER_STATE,
+    NOTICE_BAD_OFFER,
+    NOTICE_CONFIRMED,
+    NOTICE_ON_TRACK,
+    NOTICE_HEAD,
+    NOTICE_STATS,
+    NOTICE_STOPPED,
+} NoticeName;
+
+typedef struct {
+    NoticeName name;
+    unsigned generation;
+    char *text;
+    uint32_t number;
+    int error;
+    HeadCorrection head;
+    PeerStats stats;
+} Notice;
+
+/* Any thread. */
+void net_post_notice(NetSession *session, Notice notice);
+
+/* net_feedback */
+void net_start_timer(void *owner, void *message);
+void net_wake_at(NetSession *session, int64_t at_ns);
+/* The clocks' figures and the peer's go to main. */
+void net_publish(NetSession *session);
+TrackPipeline *net_pipeline_at(const NetSession *session, unsigned index);
+
+/* net_connection */
+void net_take_offer(NetSession *session, const char *sdp, uint32_t id);
+void net_take_candidate(NetSession *session, const char *candidate); /* NULL: no more */
+void net_open_peer(NetSession *session);
+/* Mids and sections are re-used for other tracks, so the table is made anew for every offer. */
+void net_bind_sections(NetSession *session);
+TrackPipeline *net_find_pipeline(const NetSession *session, uint32_t ssrc);
+void net_drop_ssrcs(NetSession *session, const TrackPipeline *pipeline);

@@ -1,0 +1,206 @@
+#include <string.h>
+
+#include "base/clock.h"
+#include "recorder/recorder_private.h"
+
+static bool is_loopback(const char *url)
+{
+    g_autofree char *host = NULL;
+    if (!g_uri_split(url, G_URI_FLAGS_NONE, NULL, NULL, &host, NULL, NULL, NULL, NULL, NULL))
+        return false;
+    if (!host)
+        return false;
+    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
+    return address ? g_inet_address_get_is_loopback(address)
+                   : g_ascii_strcasecmp(host, "localhost") == 0;
+}
+
+/* TLS to a relay is not in libnice; what it would do for us, ICE-TCP to the server does too. */
+static bool is_usable(const SignalIceServer *server)
+{
+    return !g_str_has_prefix(server->url, "turns:") && !g_str_has_prefix(server->url, "stuns:");
+}
+
+static void prepare_peer(WebRTCRecorder *recorder, const SignalJoin *join)
+{
+    PeerIceServer servers[16];
+    unsigned count = 0;
+    for (unsigned i = 0; i < join->ice_server_count && count < G_N_ELEMENTS(servers); i++) {
+        const SignalIceServer *server = &join->ice_servers[i];
+        if (!is_usable(server))
+            continue;
+        servers[count++] = (PeerIceServer){
+            .url = server->url,
+            .username = server->username,
+            .credential = server->credential,
+        };
+    }
+    net_session_prepare(recorder->net, is_loopback(recorder->request->url), servers, count);
+}
+
+static void on_joined(void *owner, const SignalJoin *join)
+{
+    WebRTCRecorder *recorder = owner;
+    recorder->joined = true;
+    g_free(recorder->room_name);
+    g_free(recorder->room_sid);
+    g_free(recorder->server_version);
+    recorder->room_name = g_strdup(join->room_name);
+    recorder->room_sid = g_strdup(join->room_sid);
+    recorder->server_version = g_strdup(join->server_version);
+    recorder->no_publisher_since_ns = clock_monotonic_ns();
+    prepare_peer(recorder, join);
+    recorder_advance(recorder);
+}
+
+static void on_offer(void *owner, const char *sdp, uint32_t id, GHashTable *mids)
+{
+    (void)mids;
+    WebRTCRecorder *recorder = owner;
+    if (!recorder_is_ending(recorder))
+        net_session_offer(recorder->net, sdp, id);
+}
+
+static void on_candidate(void *owner, const char *candidate)
+{
+    WebRTCRecorder *recorder = owner;
+    const bool is_last = !candidate || *candidate == '\0';
+    if (!recorder_is_ending(recorder))
+        net_session_candidate(recorder->net, is_last ? NULL : candidate);
+}
+
+static void on_room_updated(void *owner, const char *room_sid, const char *name)
+{
+    WebRTCRecorder *recorder = owner;
+    if (room_sid && *room_sid) {
+        g_free(recorder->room_sid);
+        recorder->room_sid = g_strdup(room_sid);
+    }
+    if (name && *name) {
+        g_free(recorder->room_name);
+        recorder->room_name = g_strdup(name);
+    }
+}
+
+static void on_subscription_failed(void *owner, const char *track_sid, int error)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_find_track(recorder, track_sid);
+    if (!track)
+        return;
+    g_autofree char *name = recorder_track_name(track);
+    if (error == 1)
+        recorder_fail_track(recorder, track, CODE_CODEC_UNSUPPORTED,
+                            "The server has no codec in common with us for the %s.", name);
+    else
+        recorder_fail_track(recorder, track, CODE_SUBSCRIPTION_TIMEOUT,
+                            "The server could not subscribe us to the %s (error %d).", name, error);
+}
+
+static void on_subscription_permission(void *owner, const char *track_sid, bool allowed)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_find_track(recorder, track_sid);
+    if (!track)
+        return;
+    if (allowed) {
+        track->outcome = (Outcome){0};
+        recorder_subscribe(recorder, track);
+        return;
+    }
+    g_autofree char *name = recorder_track_name(track);
+    recorder_fail_track(recorder, track, CODE_SUBSCRIPTION_DENIED,
+                        "The publisher does not permit us to subscribe to the %s; join with a "
+                        "recorder token or have the permission changed.",
+                        name);
+}
+
+static void on_stream_paused(void *owner, const char *track_sid, bool paused)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_find_track(recorder, track_sid);
+    if (!track)
+        return;
+    track->paused = paused;
+    recorder_note(recorder, "The server %s the %s of %s.", paused ? "paused" : "resumed",
+                  track_source_name(track->source), track->identity);
+}
+
+enum {
+    REASON_DUPLICATE_IDENTITY = 2,
+    REASON_SERVER_SHUTDOWN = 3,
+    REASON_REMOVED = 4,
+    REASON_ROOM_DELETED = 5,
+    REASON_ROOM_CLOSED = 10
+};
+
+static void on_leave(void *owner, LeaveAction action, int reason, const char *reason_name)
+{
+    WebRTCRecorder *recorder = owner;
+    if (recorder_is_ending(recorder))
+        return;
+    if (action != LEAVE_DISCONNECT || reason == REASON_SERVER_SHUTDOWN) {
+        recorder_reconnect(recorder, "The server asked us to connect again.");
+        return;
+    }
+    if (reason == REASON_ROOM_DELETED || reason == REASON_ROOM_CLOSED) {
+        recorder_end(recorder, END_ROOM_CLOSED);
+        return;
+    }
+    if (reason == REASON_REMOVED && recorder->started) {
+        recorder_end(recorder, END_REMOVED);
+        return;
+    }
+    if (reason == REASON_DUPLICATE_IDENTITY) {
+        recorder_fail(recorder, CODE_DUPLICATE_IDENTITY,
+                      "Somebody else joined the room as '%s' and took our place; give each "
+                      "recording a token with an identity of its own.",
+                      recorder->identity ? recorder->identity : "");
+        return;
+    }
+    recorder->end_reason = END_REMOVED;
+    recorder_fail(recorder, CODE_REMOVED_FROM_ROOM,
+                  "The server removed the recorder from the room (%s).", reason_name);
+}
+
+static void on_signal_failed(void *owner, OutcomeCode code, const char *sentence, bool was_joined)
+{
+    WebRTCRecorder *recorder = owner;
+    if (recorder_is_ending(recorder))
+        return;
+    if (was_joined || recorder->reconnecting)
+        recorder_reconnect(recorder, sentence);
+    else
+        recorder_fail(recorder, code, "%s", sentence);
+}
+
+static SignalClientOut signal_out(WebRTCRecorder *recorder)
+{
+    return (SignalClientOut){
+        .owner = recorder,
+        .joined = on_joined,
+        .offer = on_offer,
+        .candidate = on_candidate,
+        .room_updated = on_room_updated,
+        .subscription_failed = on_subscription_failed,
+        .subscription_permission = on_subscription_permission,
+        .stream_paused = on_stream_paused,
+        .leave = on_leave,
+        .failed = on_signal_failed,
+    };
+}
+
+void recorder_connect(WebRTCRecorder *recorder)
+{
+    g_clear_pointer(&recorder->signal, signal_client_free);
+    const SignalClientConfig config = {
+        .url = recorder->request->url,
+        .token = recorder->token,
+        .ca_file = recorder->request->ca_file,
+        .connect_timeout_ns = recorder->environment.config->connection_ns,
+    };
+    recorder->joined = false;
+    recorder->reconnect_due_ns = 0;
+    recorder->signal =
+        signal_client_new(&config, signal_out(recorder), recorder_room_view_out(recorder));
+}
