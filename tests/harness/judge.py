@@ -3,6 +3,7 @@
 Nothing here knows roomtape. Times are seconds on the file's own timeline; FFmpeg applies edit
 lists, pre-skip and codec delays, so that they are the times at which a player shows and sounds."""
 
+import bisect
 import dataclasses
 import pathlib
 import statistics
@@ -57,6 +58,11 @@ class Video:
     @property
     def longest_gap(self):
         return max((b - a for a, b in zip(self.times, self.times[1:])), default=0.0)
+
+    def since(self, moment):
+        """The same without what was shown before that time."""
+        at = bisect.bisect_left(self.times, moment)
+        return dataclasses.replace(self, times=self.times[at:], numbers=self.numbers[at:])
 
     @property
     def duration(self):
@@ -202,7 +208,8 @@ def complaints(path):
     """What ffmpeg says when it decodes all of it, at the level of errors."""
     done = subprocess.run(
         ["ffmpeg", "-nostdin", "-v", "error", "-xerror", "-i", str(path), "-map", "0", "-fps_mode",
-         "passthrough", "-enc_time_base", "1:90000", "-f", "null", "-"], capture_output=True, text=True, timeout=120,
+         "passthrough", "-enc_time_base", "1:90000", "-f", "null", "-"],
+        capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     lines = [line for line in done.stderr.splitlines() if line.strip()]
     return lines or (["ffmpeg failed"] if done.returncode else [])

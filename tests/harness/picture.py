@@ -24,13 +24,19 @@ def _background(width, height):
     return (100 + waves).astype(np.uint8)
 
 
+@functools.lru_cache(maxsize=2)
+def _grain(width, height, noise):
+    """A still picture that is hard to compress: large keyframes with small frames between."""
+    grain = np.random.default_rng(1).integers(-noise, noise + 1, (height, width))
+    return (100 + grain).clip(60, 140).astype(np.uint8)
+
+
 def luma(number, width, height, fps, noise=0):
-    plane = np.empty((height, width), np.uint8)
-    shift = number * 4 % width
-    plane[:] = _background(width, height)[:, shift : shift + width]
     if noise:
-        grain = np.random.default_rng(number).integers(-noise, noise + 1, plane.shape)
-        plane[:] = np.clip(plane + grain, 60, 140)
+        plane = _grain(width, height, noise).copy()
+    else:
+        shift = number * 4 % width
+        plane = _background(width, height)[:, shift : shift + width].copy()
     if number % fps < FLASH_FRAMES:
         plane[height // 2 :] = WHITE
     bits = [(number >> (15 - bit)) & 1 for bit in range(16)]

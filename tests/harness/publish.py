@@ -101,7 +101,8 @@ class OwnEncoder:
         if name == "libx265":
             del self.context.options["profile"]
         if options["noise"]:
-            self.context.options = {**self.context.options, "crf": "1"}
+            self.context.options = {**self.context.options, "crf": "10"}
+            self.context.gop_size = 2 * options["fps"]
         self.source = rtc.EncodedVideoSource(options["width"], options["height"])
         self.largest = self.keyframes = 0
 
@@ -150,9 +151,11 @@ class Publisher:
 
     async def join(self):
         self.room.on("disconnected", lambda reason: say("disconnected", reason=int(reason)))
-        await self.room.connect(
-            self.options["url"], self.options["token"], rtc.RoomOptions(auto_subscribe=False)
-        )
+        options = rtc.RoomOptions(auto_subscribe=False)
+        if self.options["e2ee_key"]:
+            options.encryption = rtc.E2EEOptions()
+            options.encryption.key_provider_options.shared_key = self.options["e2ee_key"].encode()
+        await self.room.connect(self.options["url"], self.options["token"], options)
         say("joined", sid=self.room.local_participant.sid, origin=self.origin)
 
     async def leave(self):

@@ -156,6 +156,12 @@ def test_token_that_may_not_subscribe(server, room, publisher, tmp_path):
     expect_failure(record, "subscription_denied")
 
 
+def test_encrypted_without_a_key(server, room, publisher, tmp_path):
+    publisher(publish=["audio"], e2ee_key="only they know it")
+    record = Record(server, room, "--duration", "6s", folder=tmp_path)
+    expect_failure(record, "encrypted_no_key")
+
+
 @pytest.fixture(scope="module")
 def strict_server(tmp_path_factory):
     with LiveKitServer(tmp_path_factory.mktemp("strict"), auto_create=False) as server:

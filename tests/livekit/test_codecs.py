@@ -61,7 +61,13 @@ def test_codec(serve, room, publisher, figures, codec, options, formats, refused
         assert verdict.video.codec == codec.replace("av1", "libdav1d") or codec in verdict.video.codec
         assert verdict.audio.codec == "opus"
         assert (options.get("width", 320), options.get("height", 240)) in verdict.video.sizes
-        expect_every_frame(verdict.video, unsent)
+        video = verdict.video
+        if "simulcast" in options:
+            # The server begins with the lower layer, which has fewer frames, and shows the one at
+            # which it changes twice.
+            assert len(video.duplicates) <= 1, video.duplicates
+            video = video.since(video.times[0] + 3)
+        expect_every_frame(video, unsent)
         assert verdict.video.pace(alice.fps) < 0.040
         expect_duration(verdict, SECONDS)
         expect_together(verdict, figures, f"{codec} in {extension}")
@@ -106,7 +112,7 @@ def test_pictures_alone(serve, room, publisher):
 def test_a_large_keyframe_in_one_burst(serve, room, publisher, figures):
     """Keyframes of hundreds of kilobytes, more than the kernel's usual buffer holds."""
     alice = publisher(
-        codec="h264", own_encoder=True, width=1280, height=720, noise=40, bitrate=8_000_000, fps=10
+        codec="h264", own_encoder=True, width=1280, height=720, noise=20, bitrate=8_000_000, fps=15
     )
     before = alice.unsent()
     serve.start(room, output_format="mp4", duration=f"{SECONDS}s")

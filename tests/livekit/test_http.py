@@ -271,7 +271,7 @@ def test_no_capacity(server, room, publisher, tmp_path):
         assert serve.stop(room).json["outcome"] == "complete"
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:0", "192.0.2.1:0", "[::]:0", ":0"])
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "192.0.2.1:0", "[::]:0"])
 def test_listens_on_loopback_only(server, tmp_path, address):
     done = run("serve", "--listen", address, "--output-dir", tmp_path, seconds=10)
     assert done.returncode != 0
