@@ -38,8 +38,9 @@ static void print_track(const InspectTrack *track, unsigned number)
 {
     printf("  %u  %-5s  %-8s", number, track_kind_name(track->kind), track->codec);
     if (track->kind == TRACK_VIDEO)
-        printf("  %ux%u  %.2f fps  %llu key frames", track->width, track->height,
-               track->frames_per_second, (unsigned long long)track->keyframes);
+        printf("  %ux%u  %.2f fps  %llu key frame%s", track->width, track->height,
+               track->frames_per_second, (unsigned long long)track->keyframes,
+               track->keyframes == 1 ? "" : "s");
     else
         printf("  %u Hz  %u %s", track->sample_rate, track->channels,
                track->channels == 1 ? "channel" : "channels");

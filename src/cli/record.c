@@ -145,7 +145,8 @@ static gboolean on_signal(gpointer data)
     Recording *recording = data;
     remove_sources(recording);
     recording->sources[0] = g_timeout_add(LOOK_INTERVAL_MS, on_look, recording);
-    record_display_note(recording->display, "Stopping; the file is being finished.");
+    record_display_note(recording->display,
+                        "Stopping and finishing the files; a second signal ends at once.");
     recording_service_stop(recording->service, recording->mint_id);
     return G_SOURCE_REMOVE;
 }
