@@ -59,6 +59,6 @@ typedef struct {
 
 BitReader bit_reader(const uint8_t *data, size_t size);
 uint32_t bits_read(BitReader *reader, unsigned count); /* count <= 32 */
-uint32_t bits_read_ue(BitReader *reader);              /* Exp-Golomb, H.264 9.1; fails over 32 bits */
+uint32_t bits_read_ue(BitReader *reader); /* Exp-Golomb, H.264 9.1; fails over 32 bits */
 int32_t bits_read_se(BitReader *reader);
 bool bits_failed(const BitReader *reader);

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define require(condition)                                                                         \
-    ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
+#define require(condition) ((condition) ? (void)0 : check_failed(#condition, __FILE__, __LINE__))
 
 #ifdef NDEBUG
 #define check(condition) ((void)sizeof(condition))

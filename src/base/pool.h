@@ -18,7 +18,7 @@ void pool_put(Pool *pool, void *block);
 
 typedef struct {
     size_t max_bytes;
-    size_t held_bytes;   /* taken from the system: in use or idle */
+    size_t held_bytes; /* taken from the system: in use or idle */
     size_t in_use_bytes;
     size_t system_allocations; /* since the start; constant when the pool is warm */
 } PoolUsage;

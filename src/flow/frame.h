@@ -1,11 +1,12 @@
 /* One encoded picture or audio packet on its way from the depayloader to a file.
- * Thread: passes from net to sink; the count is atomic, the contents are not changed once queued. */
+ * Thread: passes from net to sink; the count is atomic, the contents are not changed once queued.
+ */
 #pragma once
+
+#include <stddef.h>
 
 #include "base/pool.h"
 #include "flow/codec.h"
-
-#include <stddef.h>
 
 typedef struct Frame Frame;
 

@@ -47,7 +47,7 @@ typedef struct {
     LedgerRow rows[STAGE_COUNT];
 } Ledger;
 
-const char *stage_name(Stage stage);           /* "receive", "depay", ... */
+const char *stage_name(Stage stage);             /* "receive", "depay", ... */
 const char *drop_reason_name(DropReason reason); /* "before_keyframe", ... */
 
 static inline void ledger_add(_Atomic uint64_t *counter, uint64_t amount)

@@ -28,9 +28,9 @@ typedef struct {
     char why[200];
 } CheckItem;
 
-const char *check_name(CheckName name);         /* "room_connected", ... */
+const char *check_name(CheckName name);          /* "room_connected", ... */
 const char *check_name_sentence(CheckName name); /* "Room connected" */
-const char *check_state_name(CheckState state); /* "ok", "not_yet", "failed" */
+const char *check_state_name(CheckState state);  /* "ok", "not_yet", "failed" */
 
 typedef struct {
     uint64_t in, out, consumed, held, dropped[DROP_COUNT];
@@ -94,8 +94,8 @@ typedef struct {
     RecordingState state;
     bool reconnecting;
     int64_t requested_wall_ns, started_wall_ns, ended_wall_ns; /* 0 = not yet */
-    int64_t duration_ns;      /* since started, or of the whole */
-    int64_t connection_ns, subscription_ns; /* how long each took; 0 = not yet */
+    int64_t duration_ns;                                       /* since started, or of the whole */
+    int64_t connection_ns, subscription_ns;                    /* how long each took; 0 = not yet */
     uint64_t video_frames, audio_frames, dropped_frames, pli_requests, track_subscriptions;
     uint64_t lost_packets;
     uint64_t file_bytes;

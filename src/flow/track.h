@@ -20,8 +20,8 @@ typedef struct {
 
     /* net */
     _Atomic uint64_t packets;
-    _Atomic uint64_t bytes; /* RTP payload */
-    _Atomic uint64_t lost;  /* given up */
+    _Atomic uint64_t bytes;     /* RTP payload */
+    _Atomic uint64_t lost;      /* given up */
     _Atomic uint64_t recovered; /* came by retransmission */
     _Atomic uint64_t nacks;     /* packets asked for again */
     _Atomic uint64_t plis;
@@ -39,7 +39,7 @@ typedef struct {
     /* sink */
     _Atomic uint64_t frames_written;
     _Atomic uint64_t bytes_written;
-    _Atomic uint64_t silence_ns; /* audio made up for what did not come */
+    _Atomic uint64_t silence_ns;   /* audio made up for what did not come */
     _Atomic int64_t last_write_ns; /* monotonic; 0 = none yet */
     _Atomic uint32_t width, height;
 } TrackCounters;

@@ -29,6 +29,6 @@ typedef struct AudioEncoder AudioEncoder;
 
 AudioEncoder *audio_encoder_new(GError **error);
 void audio_encoder_free(AudioEncoder *encoder);
-/* Samples by which a decoder's output lags behind the input; feed that much ahead. */
+/* Samples by which a decoder's output lags behind the input. */
 unsigned audio_encoder_delay(const AudioEncoder *encoder);
 bool audio_encoder_encode(AudioEncoder *encoder, const float *samples, EncodedMedia *ret_media);

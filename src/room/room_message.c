@@ -101,8 +101,7 @@ GBytes *room_message_join(const RoomMessageSelf *self, const RoomRoster *roster)
     Livekit__ServerInfo server = LIVEKIT__SERVER_INFO__INIT;
     const unsigned count = room_roster_count(roster);
     g_autofree ParticipantMessage *others = g_new0(ParticipantMessage, count + 1);
-    g_autofree Livekit__ParticipantInfo **list =
-        g_new0(Livekit__ParticipantInfo *, count + 1);
+    g_autofree Livekit__ParticipantInfo **list = g_new0(Livekit__ParticipantInfo *, count + 1);
     unsigned present = 0;
     for (unsigned i = 0; i < count; i++) {
         const RosterPublisher *const publisher = room_roster_publisher(roster, i);

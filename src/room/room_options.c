@@ -152,8 +152,7 @@ char *room_options_help(void)
         "identity or IDENTITY/video; the clock starts when the first subscriber joins:\n");
     for (int i = 0; i < FAULT_COUNT; i++) {
         const FaultCatalogEntry *const entry = &fault_catalog()[i];
-        g_autofree char *usage =
-            g_strconcat(entry->name, fault_value_example(entry->value), NULL);
+        g_autofree char *usage = g_strconcat(entry->name, fault_value_example(entry->value), NULL);
         g_string_append_printf(text, "  %-26s %s\n", usage, entry->help);
     }
     return g_string_free(text, FALSE);

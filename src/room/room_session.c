@@ -18,7 +18,8 @@ typedef struct {
     char sid[ROSTER_SID_SIZE]; /* empty = nothing */
     uint64_t serial;
     char track_sids[2][ROSTER_SID_SIZE]; /* subscribed publications by kind; empty = none */
-    bool listening[2];
+    bool started[2];                     /* negotiated */
+    bool listening[2];                   /* packets can flow: counted in the roster */
     bool paused[2];
 } KnownPublisher;
 
@@ -36,7 +37,7 @@ struct RoomSession {
     int64_t joined_at_ns;
     char *last_candidate;
     bool fired[FAULT_MAX];
-    bool has_ended;
+    bool has_ended, is_connected;
     guint timer; /* slow join, or the time until a detached session ends */
 };
 
@@ -104,8 +105,10 @@ static void on_track_started(void *owner, const char *track_sid)
     RoomSession *const session = owner;
     unsigned publisher = 0;
     TrackKind kind = TRACK_AUDIO;
-    if (find_known(session, track_sid, &publisher, &kind) != NULL) {
-        set_listening(session, publisher, kind, true);
+    KnownPublisher *const known = find_known(session, track_sid, &publisher, &kind);
+    if (known != NULL) {
+        known->started[kind] = true;
+        set_listening(session, publisher, kind, session->is_connected);
     }
 }
 
@@ -179,6 +182,7 @@ static void unsubscribe(RoomSession *session, unsigned publisher, TrackKind kind
     if (known->track_sids[kind][0] == '\0') {
         return;
     }
+    known->started[kind] = false;
     set_listening(session, publisher, kind, false);
     negotiation_remove_track(session->negotiation, known->track_sids[kind]);
     known->track_sids[kind][0] = '\0';
@@ -559,10 +563,23 @@ void room_session_candidate(RoomSession *session, const char *candidate)
     session->last_candidate = g_strdup(candidate);
 }
 
+/* Listening begins with the connection, so that the first picture encoded is one that arrives. */
+static void listen_to_all(RoomSession *session)
+{
+    session->is_connected = true;
+    for (unsigned i = 0; i < room_roster_count(session->context.roster); i++) {
+        set_listening(session, i, TRACK_AUDIO, session->known[i].started[TRACK_AUDIO]);
+        set_listening(session, i, TRACK_VIDEO, session->known[i].started[TRACK_VIDEO]);
+    }
+}
+
 void room_session_state(RoomSession *session, PeerState state, const char *sentence)
 {
     log_debug("room", session->identity, "connection: %s%s%s", peer_state_name(state),
               sentence != NULL ? ": " : "", sentence != NULL ? sentence : "");
+    if (state == PEER_CONNECTED) {
+        listen_to_all(session);
+    }
     if (state == PEER_FAILED) {
         room_session_leave(session, LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT,
                            LIVEKIT__DISCONNECT_REASON__MEDIA_FAILURE);

@@ -2,11 +2,11 @@
  * Thread: net; pure. Lines that are not understood are skipped; limits are fixed. */
 #pragma once
 
-#include "flow/codec.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "flow/codec.h"
 
 #define SDP_MAX_SIZE (4u * 1024 * 1024)
 #define SDP_MAX_SECTIONS 1024
@@ -21,11 +21,11 @@ typedef enum { SDP_SETUP_NONE, SDP_SETUP_ACTPASS, SDP_SETUP_ACTIVE, SDP_SETUP_PA
 
 typedef struct {
     uint8_t payload_type;
-    Codec codec;           /* CODEC_UNKNOWN for rtx, red and what we do not take */
+    Codec codec; /* CODEC_UNKNOWN for rtx, red and what we do not take */
     bool is_rtx;
-    uint8_t apt;           /* is_rtx: the payload type it repeats */
-    char *name;            /* rtpmap text: "VP8/90000" */
-    char *fmtp;            /* or NULL */
+    uint8_t apt; /* is_rtx: the payload type it repeats */
+    char *name;  /* rtpmap text: "VP8/90000" */
+    char *fmtp;  /* or NULL */
     bool nack, nack_pli, ccm_fir;
 } SdpPayload;
 
@@ -33,12 +33,12 @@ typedef struct {
     SdpMedia media;
     char *protocol; /* "UDP/TLS/RTP/SAVPF" */
     char *mid;
-    bool rejected;  /* port 0 */
+    bool rejected; /* port 0 */
     SdpDirection direction;
     SdpSetup setup;
     SdpPayload *payloads;
     unsigned payload_count;
-    uint32_t ssrc, rtx_ssrc; /* 0 = none; from ssrc-group FID, or the first a=ssrc */
+    uint32_t ssrc, rtx_ssrc;    /* 0 = none; from ssrc-group FID, or the first a=ssrc */
     char *stream_id, *track_id; /* a=msid; NULL when the section is empty */
     uint16_t sctp_port;
 } SdpSection;

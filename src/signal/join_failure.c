@@ -149,8 +149,17 @@ static void not_found(const ServerUrl *url, const char *text, Outcome *ret_failu
                 "%s answered 404: no LiveKit server is found under this URL.", url->text);
 }
 
+/* The token is fine and still there is no WebSocket. */
 static void upgrade_lost(const ServerUrl *url, int status, Outcome *ret_failure)
 {
+    /* livekit-server's only answer to a room at its max_participants (seen in v1.13.5) */
+    if (status == 500) {
+        outcome_set(ret_failure, OUTCOME_FAILED, CODE_SERVER_FULL,
+                    "The server %s:%d accepts the token but did not let us in (HTTP 500): most "
+                    "likely the room is full; a recorder's token does not count as a participant.",
+                    url->host, url->port);
+        return;
+    }
     outcome_set(ret_failure, OUTCOME_FAILED, CODE_SERVER_UNREACHABLE,
                 "The server %s:%d accepts the token but refused the WebSocket (HTTP %d): a proxy "
                 "in front of it may not pass WebSockets.",

@@ -188,8 +188,22 @@ static void update_participants(SignalClient *client, Livekit__ParticipantInfo *
     }
 }
 
+/* The server would never offer us anything. */
+static bool may_subscribe(const Livekit__JoinResponse *join)
+{
+    const Livekit__ParticipantInfo *self = join->participant;
+    return self == NULL || self->permission == NULL || self->permission->can_subscribe;
+}
+
 static void on_join(SignalClient *client, const Livekit__JoinResponse *join)
 {
+    if (!may_subscribe(join)) {
+        send_bytes(client, request_leave());
+        fail(client, CODE_SUBSCRIPTION_DENIED,
+             "The access token does not let us subscribe to tracks: it needs the grant "
+             "canSubscribe.");
+        return;
+    }
     clear_source(&client->join_source);
     client->is_joined = true;
     client->own_sid = message_text(join->participant != NULL ? join->participant->sid : "", 63);

@@ -3,9 +3,9 @@
  * Thread: net. Owns its retransmission timer on the context. */
 #pragma once
 
-#include "transport/cipher.h"
-
 #include <glib.h>
+
+#include "transport/cipher.h"
 
 typedef struct Dtls Dtls;
 

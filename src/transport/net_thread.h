@@ -2,11 +2,11 @@
  * Thread: created and freed by main; everything posted runs on it. */
 #pragma once
 
-#include "base/mailbox.h"
-
 #include <glib.h>
 #include <stdatomic.h>
 #include <stdint.h>
+
+#include "base/mailbox.h"
 
 typedef struct NetThread NetThread;
 

@@ -3,19 +3,19 @@
  * Thread: net, all calls and callbacks; never blocks. */
 #pragma once
 
-#include "transport/net_thread.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "transport/net_thread.h"
 
 typedef struct Peer Peer;
 
 typedef enum {
     PEER_NEW,
-    PEER_CHECKING,   /* ICE */
-    PEER_HANDSHAKE,  /* ICE is up, DTLS runs */
-    PEER_CONNECTED,  /* SRTP keys are there */
+    PEER_CHECKING,     /* ICE */
+    PEER_HANDSHAKE,    /* ICE is up, DTLS runs */
+    PEER_CONNECTED,    /* SRTP keys are there */
     PEER_DISCONNECTED, /* ICE lost its pair; may come back */
     PEER_FAILED,
     PEER_CLOSED,
@@ -37,11 +37,11 @@ typedef struct {
 } PeerIceServer;
 
 typedef struct {
-    bool is_server;      /* the offering side: ICE controlling, DTLS passive (the embedded room) */
-    bool loopback_only;  /* gather on loopback and ask no STUN server */
-    bool tcp;            /* gather ICE-TCP candidates too */
+    bool is_server;     /* the offering side: ICE controlling, DTLS passive (the embedded room) */
+    bool loopback_only; /* gather on loopback and ask no STUN server */
+    bool tcp;           /* gather ICE-TCP candidates too */
     bool tcp_only;
-    bool prefer_aes_256; /* offer AEAD_AES_256_GCM in front */
+    bool prefer_aes_256;       /* offer AEAD_AES_256_GCM in front */
     const char *srtp_profiles; /* OpenSSL's names, colon between; NULL = by prefer_aes_256 */
     const PeerIceServer *ice_servers;
     unsigned ice_server_count;
@@ -88,8 +88,8 @@ char **peer_local_candidates(Peer *peer);
 typedef struct {
     const char *ice_ufrag, *ice_pwd;
     const char *fingerprint_hash, *fingerprint_value;
-    bool ice_lite;          /* then this side controls and nominates */
-    bool dtls_is_active;    /* the remote starts the DTLS handshake */
+    bool ice_lite;       /* then this side controls and nominates */
+    bool dtls_is_active; /* the remote starts the DTLS handshake */
 } PeerRemote;
 
 /* Called for each description; new ICE credentials restart ICE and keep the DTLS association. */
@@ -112,16 +112,16 @@ bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_
 
 typedef struct {
     PeerState state;
-    char local[96], remote[96];  /* selected pair, "127.0.0.1:40000 udp host" */
-    char srtp_profile[40];       /* "AEAD_AES_128_GCM" */
+    char local[96], remote[96]; /* selected pair, "127.0.0.1:40000 udp host" */
+    char srtp_profile[40];      /* "AEAD_AES_128_GCM" */
     uint64_t datagrams, bytes;
-    uint64_t undecryptable;      /* SRTP or SRTCP that failed its check */
-    uint64_t duplicates;         /* SRTP or SRTCP seen before, or older than the window */
-    uint64_t early_packets;      /* SRTP or SRTCP before there were keys */
-    uint64_t unknown_datagrams;  /* neither STUN, DTLS, SRTP nor SRTCP */
-    int receive_buffer_bytes;    /* effective SO_RCVBUF */
-    unsigned ice_completions;    /* how often ICE found a pair: 1, and 1 more for each restart */
-    unsigned data_channels;      /* open */
+    uint64_t undecryptable;     /* SRTP or SRTCP that failed its check */
+    uint64_t duplicates;        /* SRTP or SRTCP seen before, or older than the window */
+    uint64_t early_packets;     /* SRTP or SRTCP before there were keys */
+    uint64_t unknown_datagrams; /* neither STUN, DTLS, SRTP nor SRTCP */
+    int receive_buffer_bytes;   /* effective SO_RCVBUF */
+    unsigned ice_completions;   /* how often ICE found a pair: 1, and 1 more for each restart */
+    unsigned data_channels;     /* open */
 } PeerStats;
 
 void peer_stats(Peer *peer, PeerStats *ret_stats);

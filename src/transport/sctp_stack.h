@@ -3,10 +3,10 @@
  * Thread: sctp_stack_thread() any; all else only on the stack's thread. */
 #pragma once
 
-#include "transport/net_thread.h"
-
 #include <stddef.h>
 #include <stdint.h>
+
+#include "transport/net_thread.h"
 
 NetThread *sctp_stack_thread(void);
 

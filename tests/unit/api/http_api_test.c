@@ -213,8 +213,9 @@ static void test_metrics(void)
         "\nroomtape_recordings{state=\"stopped\"} 0\n",
         "\nroomtape_results_total{code=\"complete\"} 5\n",
         "\nroomtape_results_total{code=\"no_rtp\"} 2\n",
-        "\nroomtape_track_packets_total{mint_id=\"a\",track=\"TR_one\",identity=\"a\\\"b\\\\c\\n\","
-        "kind=\"video\"} 1000\n",
+        ("\nroomtape_track_packets_total{mint_id=\"a\",track=\"TR_one\",identity="
+         "\"a\\\"b\\\\c\\n\","
+         "kind=\"video\"} 1000\n"),
         "\nroomtape_track_lost_total{mint_id=\"a\",track=\"TR_one\",",
         "\nroomtape_track_keyframes_total{",
         "\nroomtape_track_bytes_total{",

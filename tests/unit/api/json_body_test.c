@@ -16,8 +16,8 @@ static void test_accepts(void)
     static const char *const texts[] = {
         "{}",
         " \t\r\n{ } \n",
-        "{\"a\": 1, \"b\": -1.5e+3, \"c\": true, \"d\": false, \"e\": null, \"f\": [1, {\"g\": "
-        "2}]}",
+        ("{\"a\": 1, \"b\": -1.5e+3, \"c\": true, \"d\": false, \"e\": null, \"f\": [1, {\"g\": "
+         "2}]}"),
         "{\"a\": \"\\\"\\\\\\/\\b\\f\\n\\r\\t\\u00e9\"}",
         "{\"a\": \"// no comment { [ \"}",
         "{\"a\": \"\\\\u0000\"}",

@@ -12,7 +12,7 @@ typedef struct {
     SoupServer *server;
     char *url;
     SoupWebsocketConnection *connection;
-    bool says_join;
+    bool says_join, may_subscribe;
     int refuse_status, validate_status;
     const char *validate_text;
     bool token_in_url, bearer_seen, deflate_offered;
@@ -50,6 +50,9 @@ static void server_send_join(Fixture *fixture)
     Livekit__ParticipantInfo self = LIVEKIT__PARTICIPANT_INFO__INIT;
     self.sid = (char *)"PA_self";
     self.identity = (char *)"rec";
+    Livekit__ParticipantPermission permission = LIVEKIT__PARTICIPANT_PERMISSION__INIT;
+    permission.can_subscribe = fixture->may_subscribe;
+    self.permission = &permission;
     Livekit__ParticipantInfo other = LIVEKIT__PARTICIPANT_INFO__INIT;
     other.sid = (char *)"PA_1";
     other.identity = (char *)"ann";
@@ -196,7 +199,7 @@ static void on_participant(void *owner, const Participant *participant)
 
 static void set_up(Fixture *fixture)
 {
-    *fixture = (Fixture){.says_join = true};
+    *fixture = (Fixture){.says_join = true, .may_subscribe = true};
     fixture->events = g_string_new(NULL);
     fixture->requests = g_string_new(NULL);
     fixture->server = soup_server_new(NULL, NULL);
@@ -428,6 +431,7 @@ static void test_refused(void)
         {503, 503, "limit\nexceeded.", CODE_SERVER_FULL, "more participants: limit exceeded."},
         {500, 500, "", CODE_SERVER_UNREACHABLE, "HTTP 500"},
         {400, 200, "success", CODE_SERVER_UNREACHABLE, "proxy"},
+        {500, 200, "success", CODE_SERVER_FULL, "room is full"},
         {302, 302, "", CODE_SERVER_UNREACHABLE, "HTTP 302"},
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -546,6 +550,19 @@ static void test_leave_instead_of_join(void)
     tear_down(&fixture);
 }
 
+static void test_may_not_subscribe(void)
+{
+    Fixture fixture;
+    set_up(&fixture);
+    fixture.may_subscribe = false;
+    start(&fixture);
+    run_until_end(&fixture);
+    g_assert_cmpint(fixture.code, ==, CODE_SUBSCRIPTION_DENIED);
+    g_assert_false(fixture.was_joined);
+    g_assert_cmpstr(fixture.events->str, ==, "");
+    tear_down(&fixture);
+}
+
 static void test_requests_and_goodbye(void)
 {
     Fixture fixture;
@@ -597,6 +614,7 @@ void signal_client_test_add(void)
     g_test_add_func("/signal_client/ping_timeout", test_ping_timeout);
     g_test_add_func("/signal_client/lost", test_lost);
     g_test_add_func("/signal_client/leave_instead_of_join", test_leave_instead_of_join);
+    g_test_add_func("/signal_client/may_not_subscribe", test_may_not_subscribe);
     g_test_add_func("/signal_client/requests_and_goodbye", test_requests_and_goodbye);
     g_test_add_func("/signal_client/free_anywhere", test_free_anywhere);
 }

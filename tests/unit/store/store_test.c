@@ -74,7 +74,7 @@ static void test_escape_long(void)
     static const char *const units[] = {"a", "ë", "猫", "😀", ".", "/", "\xff", "a\xcc\x81", "../"};
     for (size_t i = 0; i < G_N_ELEMENTS(units); i++) {
         for (unsigned lead = 0; lead < 4; lead++) {
-            g_autoptr(GString) text = g_string_new("xyz" + 3 - lead);
+            g_autoptr(GString) text = g_string_new(&"xyz"[3 - lead]);
             while (text->len < 10000)
                 g_string_append(text, units[i]);
             g_autofree char *name = output_path_escape(text->str);
@@ -283,18 +283,15 @@ static void check_found(Catalog *catalog, const char *mint_id, const char *outco
 static void test_recover(void)
 {
     char *folder = new_folder();
-    g_autofree char *crashed =
-        write_sidecar(folder, "crashed.json", recording("one", "recording", "2026-01-01"));
-    g_autofree char *first = write_file(folder, "crashed.mp4", "media");
-    g_autofree char *part = write_file(folder, "crashed.part2.mp4", "media");
+    g_free(write_sidecar(folder, "crashed.json", recording("one", "recording", "2026-01-01")));
+    g_free(write_file(folder, "crashed.mp4", "media"));
+    g_free(write_file(folder, "crashed.part2.mp4", "media"));
     g_autofree char *half = write_file(folder, ".crashed.mp4.finalizing", "half");
-    g_autofree char *nothing =
-        write_sidecar(folder, "broken.json", recording("two", "recording", "2026-01-01"));
+    g_free(write_sidecar(folder, "broken.json", recording("two", "recording", "2026-01-01")));
     g_autofree char *broken = write_file(folder, "broken.webm", "rubbish");
-    g_autofree char *finished =
-        write_sidecar(folder, "finished.json", recording("three", "finished", "2026-01-01"));
+    g_free(write_sidecar(folder, "finished.json", recording("three", "finished", "2026-01-01")));
     g_autofree char *foreign = write_file(folder, "foreign.json", "{\"state\": \"recording\"}");
-    g_autofree char *empty = write_file(folder, "empty.json", "");
+    g_free(write_file(folder, "empty.json", ""));
     g_autofree char *stem = g_build_filename(folder, "live", NULL);
     Sidecar *live = sidecar_new(stem, NULL);
     g_assert_true(sidecar_write(live, recording("four", "recording", "2026-01-01"), NULL));
@@ -320,12 +317,9 @@ static void test_recover(void)
 static void test_newest(void)
 {
     char *folder = new_folder();
-    g_autofree char *old =
-        write_sidecar(folder, "a.json", recording("x", "finished", "2026-01-01"));
-    g_autofree char *new =
-        write_sidecar(folder, "b.json", recording("x", "finished", "2026-01-03"));
-    g_autofree char *mid =
-        write_sidecar(folder, "c.json", recording("x", "finished", "2026-01-02"));
+    g_free(write_sidecar(folder, "a.json", recording("x", "finished", "2026-01-01")));
+    g_free(write_sidecar(folder, "b.json", recording("x", "finished", "2026-01-03")));
+    g_free(write_sidecar(folder, "c.json", recording("x", "finished", "2026-01-02")));
     Catalog *catalog = catalog_new(folder);
     catalog_recover(catalog, measure);
     g_autoptr(JsonNode) node = catalog_find(catalog, "x");
