@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "signal/handshake.h"
 #include "signal/join_failure.h"
+#include "signal/join_message.h"
 #include "signal/messages.h"
 #include "signal/requests.h"
 
@@ -15,8 +16,6 @@
 #define TEXT_MAX_BYTES 256
 #define TOKEN_MAX_BYTES (16 * 1024)
 #define MAX_MIDS 4096
-#define MAX_ICE_SERVERS 32
-#define ICE_TEXT_MAX_BYTES 1024
 
 /* Counted references: a callback may free the client while a message is being worked through. */
 struct SignalClient {
@@ -125,34 +124,6 @@ static void start_pings(SignalClient *client, const Livekit__JoinResponse *join)
     client->ping_source = timer(CLAMP(interval, 1, 60) * NS_PER_SECOND, on_ping_timer, client);
 }
 
-static bool ice_text_fits(const char *text)
-{
-    return strnlen(text, ICE_TEXT_MAX_BYTES + 1) <= ICE_TEXT_MAX_BYTES &&
-           g_utf8_validate(text, -1, NULL);
-}
-
-/* One entry a URL; borrowed from the message. */
-static unsigned ice_servers(Livekit__ICEServer *const *servers, size_t count,
-                            SignalIceServer ret_servers[MAX_ICE_SERVERS])
-{
-    unsigned found = 0;
-    for (size_t i = 0; i < count; i++) {
-        const Livekit__ICEServer *server = servers[i];
-        if (!ice_text_fits(server->username) || !ice_text_fits(server->credential))
-            continue;
-        for (size_t j = 0; j < server->n_urls && found < MAX_ICE_SERVERS; j++) {
-            if (!ice_text_fits(server->urls[j]))
-                continue;
-            ret_servers[found++] = (SignalIceServer){
-                .url = server->urls[j],
-                .username = server->username,
-                .credential = server->credential,
-            };
-        }
-    }
-    return found;
-}
-
 static void tell_joined(SignalClient *client, const Livekit__JoinResponse *join)
 {
     const Livekit__ParticipantInfo *self = join->participant;
@@ -164,7 +135,7 @@ static void tell_joined(SignalClient *client, const Livekit__JoinResponse *join)
     if (version[0] == '\0' && join->server_info != NULL)
         version = join->server_info->version;
     g_autofree char *server_version = message_text(version, 31);
-    SignalIceServer servers[MAX_ICE_SERVERS];
+    SignalIceServer servers[JOIN_MAX_ICE_SERVERS];
     const SignalJoin told = {
         .room_sid = room_sid,
         .room_name = room_name,
@@ -172,7 +143,7 @@ static void tell_joined(SignalClient *client, const Livekit__JoinResponse *join)
         .identity = identity,
         .server_version = server_version,
         .ice_servers = servers,
-        .ice_server_count = ice_servers(join->ice_servers, join->n_ice_servers, servers),
+        .ice_server_count = join_message_ice_servers(join, servers),
     };
     client->out.joined(client->out.owner, &told);
 }
@@ -188,16 +159,9 @@ static void update_participants(SignalClient *client, Livekit__ParticipantInfo *
     }
 }
 
-/* The server would never offer us anything. */
-static bool may_subscribe(const Livekit__JoinResponse *join)
-{
-    const Livekit__ParticipantInfo *self = join->participant;
-    return self == NULL || self->permission == NULL || self->permission->can_subscribe;
-}
-
 static void on_join(SignalClient *client, const Livekit__JoinResponse *join)
 {
-    if (!may_subscribe(join)) {
+    if (!join_message_may_subscribe(join)) {
         send_bytes(client, request_leave());
         fail(client, CODE_SUBSCRIPTION_DENIED,
              "The access token does not let us subscribe to tracks: it needs the grant "
