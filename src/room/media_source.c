@@ -47,7 +47,7 @@ struct MediaSource {
         bool needs_key;
         int64_t last_key_ns;
         unsigned silence_left;
-        bool was_muted;
+        bool was_heard;
     } media;
 };
 
@@ -206,14 +206,16 @@ static void run_picture(MediaSource *source, const Wishes *wishes, bool is_late)
 static void run_sound(MediaSource *source, const Wishes *wishes)
 {
     const bool muted = wishes->muted[TRACK_AUDIO];
-    if (muted && !source->media.was_muted && source->media.next_packet > 0) {
+    /* Silence follows sound; who joined muted was never heard. */
+    if (muted && source->media.was_heard) {
         source->media.silence_left = SILENCE_AFTER_MUTE;
+        source->media.was_heard = false;
     }
-    source->media.was_muted = muted;
     if (wishes->sends[TRACK_AUDIO] && muted) {
         make_silence(source);
     } else if (wishes->sends[TRACK_AUDIO]) {
         make_sound(source);
+        source->media.was_heard = true;
     }
     source->media.next_packet++;
 }

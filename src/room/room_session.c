@@ -230,7 +230,7 @@ static void sync_publisher(RoomSession *session, const RosterPublisher *publishe
     }
 }
 
-/* Faults that happen once to each session that is there at their moment. */
+/* Faults that happen once to each session that is there at their moment; to all without one. */
 
 static void send_broken_frames(RoomSession *session, unsigned count)
 {
@@ -277,8 +277,8 @@ static void fire_due(RoomSession *session)
     const int64_t at_ns = now_at(session);
     for (unsigned i = 0; i < script->count && !session->has_ended; i++) {
         const Fault *const fault = &script->faults[i];
-        if (!session->fired[i] && at_ns >= fault->start_ns &&
-            fault->start_ns >= session->joined_at_ns) {
+        const bool is_ours = fault->start_ns == 0 || fault->start_ns >= session->joined_at_ns;
+        if (!session->fired[i] && at_ns >= fault->start_ns && is_ours) {
             session->fired[i] = true;
             fire(session, fault);
         }

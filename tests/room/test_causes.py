@@ -1,0 +1,59 @@
+"""Each cause of a recording that came to nothing has its code, and leaves no file behind."""
+
+import pytest
+
+from .conftest import EmbeddedRoom
+
+QUICK = {"TIMEOUTS_CONNECTION": 4, "TIMEOUTS_SUBSCRIPTION": 2, "TIMEOUTS_READ_DEADLINE": 2}
+
+CAUSES = [
+    ("no-keyframe", "rtp_but_no_keyframe", ["alice,audio=none"]),
+    ("no-media", "no_rtp", ["alice"]),
+    ("no-track", "no_track_published", ["alice"]),
+    ("deny", "subscription_denied", ["alice"]),
+    ("no-subscribe-answer", "subscription_timeout", ["alice"]),
+    ("subscription-error=0", "subscription_timeout", ["alice"]),
+    ("encrypted", "encrypted_no_key", ["alice"]),
+    ("mute", "muted_all_time", ["alice"]),
+    ("full", "server_full", ["alice"]),
+    ("expire", "token_expired", ["alice"]),
+    ("no-room", "no_such_room", ["alice"]),
+    ("wrong-fingerprint", "dtls_failed", ["alice"]),
+    ("dead-candidates", "ice_failed", ["alice"]),
+    ("no-join", "server_unreachable", ["alice"]),
+    ("leave-message=disconnect,participant_removed", "removed_from_room", ["alice"]),
+    ("leave-message=disconnect,duplicate_identity", "duplicate_identity", ["alice"]),
+]
+
+
+@pytest.mark.parametrize("fault,code,publishers", CAUSES, ids=[row[0] for row in CAUSES])
+def test_cause(embedded, record, fault, code, publishers):
+    room = embedded(fault, publishers=publishers)
+    one = record(room, "--duration", "6s", "--publisher-wait", "3s", settings=QUICK)
+    assert one.finish(60) != 0, one.tail()
+    assert f"{code}:" in one.err.text(), one.tail()
+    assert one.files == [], one.files
+    said = one.text()
+    assert EmbeddedRoom.SECRET not in said and "eyJ" not in said, "a secret was told"
+
+
+def test_nobody_there(embedded, record):
+    one = record(embedded(publishers=[]), "--publisher-wait", "2s", settings=QUICK)
+    assert one.finish(30) != 0
+    assert "no_participant:" in one.err.text(), one.tail()
+
+
+def test_wrong_secret(embedded, record):
+    one = record(embedded(), "--api-secret", "not this one" * 4, settings=QUICK)
+    assert one.finish(30) != 0
+    assert "unauthorized:" in one.err.text(), one.tail()
+
+
+def test_stalled_for_good(embedded, record):
+    """What was recorded stays; the cause is told."""
+    room = embedded("stall@2s")
+    one = record(room, "--duration", "8s", settings=QUICK)
+    one.finish(60)
+    assert one.sidecar["outcome"] == "partial", one.sidecar
+    assert one.sidecar["code"] == "stalled", one.sidecar["code"]
+    assert len(one.files) == 1
