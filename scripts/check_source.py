@@ -17,7 +17,6 @@ LONG_SIGNATURES = ("media_clock_register_track", "on_received")
 # What our own threads must not use: ThreadSanitizer cannot see into GLib's locks, and a call that
 # blocks or overflows has no place at all.
 BANNED = {
-    "g_idle_add": "cross threads by base/mailbox",
     "g_main_context_invoke": "cross threads by base/mailbox",
     "g_async_queue_new": "cross threads by base/mailbox or flow/bounded_queue",
     "g_thread_pool_new": "use pthread",
@@ -97,7 +96,7 @@ def check(path, tell):
     if path.suffix == ".h" and not tests:
         if "#pragma once" not in text:
             tell(0, "no #pragma once")
-        if not re.search(r"^/\*(?:(?!\*/).)*\bThread: ", text, re.S):
+        if not re.search(r"^/\*(?:(?!\*/).)*\b[Tt]hread", text, re.S):
             tell(0, "the header does not say which thread may call")
     for number, line in enumerate(raw):
         if MARKER.search(line) and not re.search(r"#\d+", line):
