@@ -36,5 +36,10 @@ fuzz:
 	scripts/setup lint
 	scripts/fuzz
 
+bench:
+	scripts/setup test
+	scripts/build
+	.venv/bin/python scripts/bench
+
 clean:
 	rm -rf build build-*

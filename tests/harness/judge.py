@@ -59,6 +59,12 @@ class Video:
     def longest_gap(self):
         return max((b - a for a, b in zip(self.times, self.times[1:])), default=0.0)
 
+    @property
+    def after_longest_gap(self):
+        """When the first picture after the longest pause was shown."""
+        pairs = zip(self.times, self.times[1:])
+        return max(pairs, key=lambda pair: pair[1] - pair[0])[1]
+
     def since(self, moment):
         """The same without what was shown before that time."""
         at = bisect.bisect_left(self.times, moment)
@@ -109,19 +115,21 @@ class Verdict:
         assert len(self.audios) == 1, f"{self.path} has {len(self.audios)} audio tracks"
         return self.audios[0]
 
-    def offsets(self, after=5.0):
-        """Beep minus flash in seconds, for flashes from `after` seconds past the later start."""
-        begin = max(self.video.times[0], self.audio.start) + after
+    def offsets(self, after=5.0, begin=None):
+        """Beep minus flash in seconds, for flashes from `after` seconds past `begin` (the later of
+        the tracks' starts)."""
+        if begin is None:
+            begin = max(self.video.times[0], self.audio.start)
         found = []
         for flash in self.video.flashes:
             near = [beep - flash for beep in self.audio.beeps if abs(beep - flash) < 0.45]
-            if flash >= begin and near:
+            if flash >= begin + after and near:
                 found.append(min(near, key=abs))
         return found
 
-    def sync(self, after=5.0):
+    def sync(self, after=5.0, begin=None):
         """Median and worst of the offsets, in milliseconds; the worst by its size."""
-        found = self.offsets(after)
+        found = self.offsets(after, begin)
         assert found, f"{self.path}: no flash with a beep beside it"
         return statistics.median(found) * 1000, max(found, key=abs) * 1000
 

@@ -116,6 +116,10 @@ class Publisher:
     def stats(self, kind="video"):
         return self.do("stats", "stats", kind)
 
+    def captured_at(self, number):
+        """When that frame was captured, on time.monotonic()'s clock."""
+        return self.report("joined")["origin"] + number / self.fps
+
     def unsent(self, kind="video"):
         """How many of the captured frames the encoder left out so far, by its own counters (the best
         layer's). The least of a few readings: a frame may be on its way through the encoder."""

@@ -187,7 +187,7 @@ def test_server_dies(room, tmp_path):
     with LiveKitServer(tmp_path / "server") as mortal:
         with Publisher(mortal, room, publish=["audio"]):
             with Record(mortal, room, folder=tmp_path / "out",
-                        env={"ROOMTAPE_TIMEOUTS_CONNECTION": "4"}) as record:  # fmt: skip
+                        env={"ROOMTAPE_TIMEOUTS_RECONNECT": "6"}) as record:  # fmt: skip
                 record.wait_state("recording")
                 time.sleep(2)
                 mortal.kill()

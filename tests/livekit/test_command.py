@@ -87,24 +87,25 @@ def test_a_signal_finishes_the_file(server, room, publisher, tmp_path, name):
 
 def test_kill_leaves_a_file_that_plays(server, room, publisher, tmp_path, figures):
     """To within a second before, in each container; and the next start tells of it."""
-    publisher("alice", codec="h264")
+    alice = publisher("alice", codec="h264")
     formats = ("mp4", "mkv")
     records = [
         Record(server, room, "--format", wanted, folder=tmp_path / wanted) for wanted in formats
     ]
     for record in records:
         record.wait_state("recording")
-    began = time.monotonic()
     time.sleep(4.2)
+    killed = []
     for record in records:
+        killed.append(time.monotonic())
         record.kill()
-    lived = time.monotonic() - began
-    for wanted, record in zip(formats, records):
+    for wanted, record, moment in zip(formats, records, killed):
         assert len(record.files) == 1, record.files
         verdict = expect_plays(record.files[0])
-        lost = lived - min(verdict.video.duration, verdict.audio.duration)
+        lost = moment - alice.captured_at(verdict.video.last)
         figures.append(f"kill -9, {wanted}: {lost:.2f} s lost")
-        assert lost < 1.3, f"{wanted}: {lost} s lost"
+        assert lost < 1.1, f"{wanted}: {lost} s lost"
+        assert abs(verdict.audio.end - verdict.video.times[-1]) < 1.0
         assert record.sidecar["state"] != "stopped"
     with Serve(server, tmp_path / "mp4") as serve:
         serve.get("/healthz")
