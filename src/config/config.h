@@ -19,6 +19,7 @@ typedef struct {
     int64_t connection_ns, subscription_ns, keyframe_ns, read_deadline_ns, encode_timeout_ns;
     int64_t publisher_wait_ns; /* -1: the subscription timeout */
     int64_t idle_ns;           /* -1: 30 s with a recorder token, 60 s with an ordinary one */
+    int64_t reconnect_ns;
     int64_t seek_interval_ns;  /* 0 = off */
 
     /* queues.* */

@@ -8,7 +8,6 @@
 #include "recorder/recorder_private.h"
 
 #define RECORDER_TOKEN_SECONDS (24 * 3600)
-#define RECONNECT_PATIENCE_NS (60 * NS_PER_SECOND)
 
 static const int64_t reconnect_delays_ms[] = {0, 300, 1200, 2700, 4800, 7000};
 
@@ -238,7 +237,7 @@ void recorder_reconnect(WebRTCRecorder *recorder, const char *why)
     const int64_t now_ns = clock_monotonic_ns();
     if (!recorder->reconnecting) {
         recorder->reconnecting = true;
-        recorder->reconnect_deadline_ns = now_ns + RECONNECT_PATIENCE_NS;
+        recorder->reconnect_deadline_ns = now_ns + recorder->environment.config->reconnect_ns;
         recorder_note(recorder, "Reconnecting: %s", why);
     } else if (now_ns >= recorder->reconnect_deadline_ns) {
         recorder_fail(recorder, CODE_RECONNECT_FAILED,

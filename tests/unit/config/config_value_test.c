@@ -236,7 +236,7 @@ static void test_table_is_regular(void)
 {
     unsigned count;
     const ConfigKey *keys = config_keys(&count);
-    g_assert_cmpuint(count, ==, 27);
+    g_assert_cmpuint(count, ==, 28);
     g_autoptr(GHashTable) offsets = g_hash_table_new(NULL, NULL);
     for (unsigned i = 0; i < count; i++) {
         g_autofree char *upper = g_ascii_strup(keys[i].key, -1);
