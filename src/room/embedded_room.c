@@ -254,7 +254,7 @@ static void on_websocket(SoupServer *server, SoupServerMessage *message, const c
         .auto_subscribe = admission.auto_subscribe,
         .hidden = admission.hidden,
     };
-    const RoomSessionContext context = {
+    const RoomContext context = {
         .roster = room->roster,
         .hub = room->hub,
         .script = &room->script,

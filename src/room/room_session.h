@@ -4,16 +4,7 @@
 
 #include <libsoup/soup.h>
 
-#include "room/negotiation.h"
-
-typedef struct {
-    RoomRoster *roster;
-    MediaHub *hub;
-    const FaultScript *script;
-    const RoomClock *clock;
-    const char *room_sid, *room_name;
-    const char *api_key, *api_secret;
-} RoomSessionContext;
+#include "room/subscriptions.h"
 
 typedef struct {
     unsigned id;
@@ -31,7 +22,7 @@ typedef struct {
 
 typedef struct RoomSession RoomSession;
 
-RoomSession *room_session_new(const RoomSessionConfig *config, const RoomSessionContext *context,
+RoomSession *room_session_new(const RoomSessionConfig *config, const RoomContext *context,
                               SoupWebsocketConnection *socket, RoomSessionOut out);
 void room_session_free(RoomSession *session);
 

@@ -21,5 +21,6 @@ int main(int argc, char **argv)
     offer_writer_test_add();
     room_admission_test_add();
     embedded_room_test_add();
+    hostile_client_test_add();
     return g_test_run();
 }

@@ -10,3 +10,4 @@ void packet_link_test_add(void);
 void offer_writer_test_add(void);
 void room_admission_test_add(void);
 void embedded_room_test_add(void);
+void hostile_client_test_add(void);
