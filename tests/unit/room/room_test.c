@@ -3,7 +3,7 @@
 #include <glib.h>
 
 /* libx265 does not give back what it takes. */
-const char *__lsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void)
 {
     return "leak:libx265\n";
