@@ -120,6 +120,10 @@ class Publisher:
         """When that frame was captured, on time.monotonic()'s clock."""
         return self.report("joined")["origin"] + number / self.fps
 
+    def late(self, kind="video"):
+        """By how many seconds the busiest moment of the machine delayed a frame or a block."""
+        return self.stats(kind)["late"]
+
     def unsent(self, kind="video"):
         """How many of the captured frames the encoder left out so far, by its own counters (the best
         layer's). The least of a few readings: a frame may be on its way through the encoder."""
