@@ -36,16 +36,6 @@ static void check_connection(WebRTCRecorder *recorder, int64_t now_ns)
                       seconds(config->connection_ns), peer_state_name(recorder->peer_state));
 }
 
-/* The server's own checks come every two seconds, so that silence on the whole connection tells
- * more than silence on a track. */
-static void check_connection_lives(WebRTCRecorder *recorder, int64_t now_ns)
-{
-    const int64_t silence_ns = now_ns - recorder->last_datagram_ns;
-    if (recorder->peer_connected && !recorder->reconnecting &&
-        silence_ns >= 2 * recorder->environment.config->read_deadline_ns)
-        recorder_reconnect(recorder, "No datagram came from the server any more.");
-}
-
 static void check_reconnect(WebRTCRecorder *recorder, int64_t now_ns)
 {
     if (!recorder->reconnecting)
@@ -170,31 +160,45 @@ static void poll_subscription(WebRTCRecorder *recorder, TrackContext *track, int
     signal_client_subscribe(recorder->signal, track->participant_sid, track->sid, true);
 }
 
-static void check_stall(WebRTCRecorder *recorder, TrackContext *track, int64_t now_ns)
+static void note_flow(TrackContext *track)
+{
+    if (!track->stalled)
+        return;
+    track->stalled = false;
+    track->retry_ns = 0;
+    track->outcome = (Outcome){0};
+}
+
+static void subscribe_anew(WebRTCRecorder *recorder, TrackContext *track, int64_t now_ns)
 {
     const int64_t deadline_ns = recorder->environment.config->read_deadline_ns;
-    const int64_t last_ns = MAX(atomic_load(&track->counters.last_packet_ns), track->asked_ns);
-    if (now_ns - last_ns < deadline_ns) {
-        if (track->stalled && track->on_track) {
-            track->stalled = false;
-            track->retry_ns = 0;
-            track->outcome = (Outcome){0};
-        }
-        return;
-    }
-    g_autofree char *name = recorder_track_name(track);
-    if (!track->stalled)
-        recorder_note(recorder, "The %s stalled: no packet for %.0f s; subscribing anew.", name,
-                      seconds(now_ns - last_ns));
-    track->stalled = true;
-    recorder_fail_track(recorder, track, CODE_STALLED,
-                        "No packet of the %s came for %.0f s although it is published and not "
-                        "muted.",
-                        name, seconds(now_ns - last_ns));
     track->retry_ns = CLAMP(track->retry_ns * 2, deadline_ns, STALL_BACK_OFF_MAX_NS);
     track->asked_ns = now_ns + track->retry_ns - deadline_ns;
     signal_client_subscribe(recorder->signal, track->participant_sid, track->sid, false);
     signal_client_subscribe(recorder->signal, track->participant_sid, track->sid, true);
+}
+
+static void check_stall(WebRTCRecorder *recorder, TrackContext *track, int64_t now_ns)
+{
+    const int64_t deadline_ns = recorder->environment.config->read_deadline_ns;
+    const int64_t last_packet_ns = atomic_load(&track->counters.last_packet_ns);
+    if (now_ns - last_packet_ns < deadline_ns) {
+        note_flow(track);
+        return;
+    }
+    if (now_ns - track->asked_ns < deadline_ns)
+        return;
+    const double silence = seconds(now_ns - last_packet_ns);
+    g_autofree char *name = recorder_track_name(track);
+    if (!track->stalled)
+        recorder_note(recorder, "The %s stalled: no packet for %.0f s; subscribing anew.", name,
+                      silence);
+    track->stalled = true;
+    recorder_fail_track(recorder, track, CODE_STALLED,
+                        "No packet of the %s came for %.0f s although it is published and not "
+                        "muted.",
+                        name, silence);
+    subscribe_anew(recorder, track, now_ns);
 }
 
 static void check_track(WebRTCRecorder *recorder, TrackContext *track, int64_t now_ns)
@@ -271,8 +275,8 @@ static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {
-        check_connection, check_connection_lives, check_reconnect,  check_publishers,
-        check_tracks,     check_duration,         refresh_sidecars,
+        check_connection, check_reconnect, check_publishers,
+        check_tracks,     check_duration,  refresh_sidecars,
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (recorder_is_ending(recorder))

@@ -38,8 +38,7 @@ struct WebRTCRecorder {
     bool joined, peer_connected;
     PeerState peer_state;
     PeerStats peer_stats;
-    int64_t last_datagram_ns; /* when its count was last seen to grow */
-    bool started;             /* a frame is in a file */
+    bool started; /* a frame is in a file */
     bool had_publisher;
 
     int64_t origin_ns, requested_wall_ns;

@@ -122,6 +122,7 @@ static void on_stream_paused(void *owner, const char *track_sid, bool paused)
     if (!track)
         return;
     track->paused = paused;
+    track->asked_ns = clock_monotonic_ns();
     recorder_note(recorder, "The server %s the %s of %s.", paused ? "paused" : "resumed",
                   track_source_name(track->source), track->identity);
 }

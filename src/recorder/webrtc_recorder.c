@@ -84,7 +84,6 @@ static void on_local_candidate(void *owner, const char *candidate)
 static void peer_connected(WebRTCRecorder *recorder)
 {
     recorder->peer_connected = true;
-    recorder->last_datagram_ns = clock_monotonic_ns();
     if (recorder->connected_ns == 0)
         recorder->connected_ns = clock_monotonic_ns();
     if (recorder->reconnecting) {
@@ -176,8 +175,6 @@ static void on_head_correction(void *owner, unsigned track_id, const HeadCorrect
 static void on_stats(void *owner, const PeerStats *stats)
 {
     WebRTCRecorder *recorder = owner;
-    if (stats->datagrams != recorder->peer_stats.datagrams)
-        recorder->last_datagram_ns = clock_monotonic_ns();
     recorder->peer_stats = *stats;
 }
 
