@@ -11,6 +11,7 @@ from harness.expect import (
 )
 
 FPS = 30
+PACE_SECONDS = 0.100  # a picture off its place; generous, because the machine also encodes
 
 
 def complete(room, record, *flags, seconds="4s", **options):
@@ -48,7 +49,7 @@ def test_faults_that_cost_nothing(embedded, record, fault):
     room = embedded(fault)
     one, verdict = complete(room, record)
     expect_every_frame(verdict.video)
-    assert verdict.video.pace(FPS) < 0.060
+    assert verdict.video.pace(FPS) < PACE_SECONDS
     assert verdict.audio.longest_hole < 0.1
     stats = room.close()
     if fault.startswith(("loss", "burst")):
@@ -69,7 +70,7 @@ def test_pictures_that_are_lost_for_good(embedded, record, fault):
     assert video.unreadable == 0
     assert len(video.missing) > 0
     assert video.last - video.first > 5 * FPS
-    assert video.pace(FPS) < 0.060
+    assert video.pace(FPS) < PACE_SECONDS
     assert room.close()["plis"] > 0
 
 
@@ -90,7 +91,7 @@ def test_stall(embedded, record):
     verdict = expect_plays(one.files[0])
     assert "stalled" in one.text()
     assert 1.5 < verdict.video.longest_gap < 4
-    assert verdict.video.pace(FPS) < 0.060
+    assert verdict.video.pace(FPS) < PACE_SECONDS
     assert verdict.video.last - verdict.video.first > 6 * FPS
 
 
@@ -98,7 +99,7 @@ def test_mute_and_unmute(embedded, record):
     room = embedded("mute@2s+2s")
     one, verdict = complete(room, record, seconds="8s")
     assert 1.5 < verdict.video.longest_gap < 3
-    assert verdict.video.pace(FPS) < 0.060
+    assert verdict.video.pace(FPS) < PACE_SECONDS
     assert verdict.audio.longest_hole < 0.1
     median, _ = verdict.sync(4.5)
     assert abs(median) < 20
@@ -130,7 +131,7 @@ def test_published_again(embedded, record, fault, gap):
     assert video.duplicates == [] and video.unreadable == 0
     assert video.longest_gap < gap, video.longest_gap
     assert video.last - video.first > 6 * FPS
-    assert video.pace(FPS) < 0.100
+    assert video.pace(FPS) < PACE_SECONDS
 
 
 @pytest.mark.parametrize("fault", ["codec-change=vp9:video@3s", "codec-change=vp8:video@3s"])
@@ -163,7 +164,7 @@ def test_drift_and_a_foreign_wall_clock(embedded, record):
     room = embedded(publishers=["alice,drift=300,ntp-offset=-3600s"])
     one, verdict = complete(room, record, seconds="12s")
     expect_every_frame(verdict.video)
-    expect_together(verdict, median=8.0, worst=25.0)
+    expect_together(verdict)
 
 
 def test_two_publishers_one_late(embedded, record):
@@ -205,7 +206,7 @@ def test_connects_again(embedded, record, fault):
     assert video.duplicates == [] and video.unreadable == 0
     assert video.longest_gap < 4
     assert video.last - video.first > 6 * FPS
-    assert video.pace(FPS) < 0.100
+    assert video.pace(FPS) < PACE_SECONDS
 
 
 def test_idle(embedded, record):
