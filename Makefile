@@ -39,7 +39,7 @@ fuzz:
 bench:
 	scripts/setup test
 	scripts/build
-	.venv/bin/python scripts/bench
+	.venv/bin/python bench/bench.py build
 
 clean:
 	rm -rf build build-*

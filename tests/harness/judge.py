@@ -90,6 +90,7 @@ class Audio:
     end: float = 0.0
     beeps: list = dataclasses.field(default_factory=list)
     longest_hole: float = 0.0  # between decoded frames
+    longest_overlap: float = 0.0
 
     @property
     def duration(self):
@@ -195,20 +196,19 @@ def _read_audio(container, stream, errors):
             samples /= 32768
         if not frame.format.is_planar:
             samples = samples.reshape(-1, frame.layout.nb_channels).T
-        begin = frame.time
         if position is None:
-            audio.start = position = begin
-        hole = begin - position
-        audio.longest_hole = max(audio.longest_hole, hole)
-        if hole > 0.5 / audio.rate:
-            pieces.append(np.zeros(round(hole * audio.rate), np.float32))
-        pieces.append(samples[0])
-        position = begin + frame.samples / audio.rate
+            audio.start = position = frame.time
+        audio.longest_hole = max(audio.longest_hole, frame.time - position)
+        audio.longest_overlap = max(audio.longest_overlap, position - frame.time)
+        pieces.append((round((frame.time - audio.start) * audio.rate), samples[0]))
+        position = frame.time + frame.samples / audio.rate
     if pieces:
+        # Where frames overlap or leave a hole, each still sounds at its own time.
+        sound = np.zeros(max(at + len(piece) for at, piece in pieces), np.float32)
+        for at, piece in pieces:
+            sound[at : at + len(piece)] = piece
         audio.end = position
-        audio.beeps = [
-            at + audio.start for at in _find_beeps(np.concatenate(pieces), audio.rate)
-        ]
+        audio.beeps = [at + audio.start for at in _find_beeps(sound, audio.rate)]
     return audio
 
 

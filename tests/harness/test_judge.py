@@ -75,6 +75,30 @@ def test_measures_an_offset(tmp_path):
         assert worst == pytest.approx(offset * 1000, abs=1.5)
 
 
+def test_sound_stays_in_place_behind_an_overlap(tmp_path):
+    """A packet too many, one millisecond after the one before, moves nothing that comes later."""
+    clean, path = tmp_path / "clean.mkv", tmp_path / "overlap.mkv"
+    write(clean, "libx264", "libopus", {}, range(8 * FPS))
+    with av.open(str(clean)) as source, av.open(str(path), "w") as out:
+        streams = {s.index: out.add_stream_from_template(s) for s in source.streams}
+        for packet in source.demux():
+            if packet.dts is None:
+                continue
+            again = None
+            if packet.stream.type == "audio" and 0 <= packet.pts * packet.time_base - 3 < 0.02:
+                again = av.Packet(bytes(packet))
+                again.pts = again.dts = packet.pts + 1
+                again.time_base, again.stream = packet.time_base, streams[packet.stream.index]
+            packet.stream = streams[packet.stream.index]
+            out.mux(packet)
+            if again:
+                out.mux(again)
+    verdict = judge(path)
+    assert 0.015 < verdict.audio.longest_overlap < 0.021
+    median, worst = verdict.sync(after=4)
+    assert abs(median) < 1 and abs(worst) < 1.5
+
+
 def test_finds_missing_and_repeated_frames(tmp_path):
     path = tmp_path / "holes.mp4"
     numbers = [n for n in range(4 * FPS) if n not in (17, 50, 51)]
