@@ -1,6 +1,8 @@
 #include <glib.h>
 #include <libavcodec/avcodec.h>
 #include <math.h>
+#include <pthread.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "room/media_encoder.h"
@@ -190,8 +192,8 @@ static void test_timeline(void)
 }
 
 typedef struct {
-    GMutex lock;
-    GCond changed;
+    pthread_mutex_t lock; /* pthread: ThreadSanitizer sees it */
+    pthread_cond_t changed;
     unsigned pictures, sounds, keys;
     uint64_t first_ticks[2], last_ticks[2];
 } Collected;
@@ -199,23 +201,21 @@ typedef struct {
 static void on_frame(void *owner, MediaFrame *frame)
 {
     Collected *const collected = owner;
-    g_mutex_lock(&collected->lock);
+    pthread_mutex_lock(&collected->lock);
     unsigned *const count = frame->kind == TRACK_VIDEO ? &collected->pictures : &collected->sounds;
     if ((*count)++ == 0) {
         collected->first_ticks[frame->kind] = frame->ticks;
     }
     collected->last_ticks[frame->kind] = frame->ticks;
     collected->keys += frame->kind == TRACK_VIDEO && frame->is_key;
-    g_cond_signal(&collected->changed);
-    g_mutex_unlock(&collected->lock);
+    pthread_cond_signal(&collected->changed);
+    pthread_mutex_unlock(&collected->lock);
     media_frame_unref(frame);
 }
 
 static void test_source_sends_each_frame_once(void)
 {
-    Collected collected = {0};
-    g_mutex_init(&collected.lock);
-    g_cond_init(&collected.changed);
+    Collected collected = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
     const MediaSourceConfig config = {
         .video_codec = CODEC_H264,
         .audio_codec = CODEC_OPUS,
@@ -229,20 +229,21 @@ static void test_source_sends_each_frame_once(void)
         media_source_new(&config, (MediaSourceOut){.owner = &collected, .frame = on_frame}, NULL);
     media_source_set_sending(source, TRACK_VIDEO, true);
     media_source_set_sending(source, TRACK_AUDIO, true);
-    const gint64 deadline = g_get_monotonic_time() + 10 * G_TIME_SPAN_SECOND;
-    g_mutex_lock(&collected.lock);
+    const struct timespec deadline = {.tv_sec = time(NULL) + 10};
+    pthread_mutex_lock(&collected.lock);
     while (collected.pictures < 30 || collected.sounds < 15) {
-        g_assert_true(g_cond_wait_until(&collected.changed, &collected.lock, deadline));
+        g_assert_cmpint(pthread_cond_timedwait(&collected.changed, &collected.lock, &deadline), ==,
+                        0);
     }
-    g_mutex_unlock(&collected.lock);
+    pthread_mutex_unlock(&collected.lock);
     media_source_free(source);
     g_assert_cmpuint(collected.keys, ==, 1);
     g_assert_cmpuint(collected.last_ticks[TRACK_VIDEO] - collected.first_ticks[TRACK_VIDEO], ==,
                      (collected.pictures - 1) * 1500u);
     g_assert_cmpuint(collected.last_ticks[TRACK_AUDIO] - collected.first_ticks[TRACK_AUDIO], ==,
                      (collected.sounds - 1) * 960u);
-    g_mutex_clear(&collected.lock);
-    g_cond_clear(&collected.changed);
+    pthread_mutex_destroy(&collected.lock);
+    pthread_cond_destroy(&collected.changed);
 }
 
 void test_media_test_add(void)
