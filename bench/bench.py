@@ -221,8 +221,8 @@ def bench_cpu(publisher, serve, table):
         table.add(f"CPU of {count} passthrough at 720p30 H.264 2 Mbit/s + Opus",
                   f"{usage['cpu_percent']:.1f} % of a core, {each:.2f} % each; RSS "
                   f"{usage['rss_mib']:.1f} MiB; {usage['switches_per_second'] / count:.0f} context "
-                  f"switches/s each; {sent_text(sent)}",
-                  "printed", count=count, each_percent=each, publisher=sent, **usage)  # fmt: skip
+                  f"switches/s each; received {mbit:.2f} Mbit/s each; {sent_text(sent)}",
+                  "printed", count=count, received_mbit=mbit, each_percent=each, publisher=sent, **usage)  # fmt: skip
     stops, lost, paths = [], 0, []
     for mint_id in running:
         began = time.monotonic()
