@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "status_json_test.h"
 #include "store/catalog.h"
 #include "store/sidecar.h"
 
@@ -347,5 +348,6 @@ int main(int argc, char **argv)
     g_test_add_func("/sidecar/bad", test_sidecar_read_bad);
     g_test_add_func("/catalog/recover", test_recover);
     g_test_add_func("/catalog/newest", test_newest);
+    status_json_test_add();
     return g_test_run();
 }
