@@ -1,7 +1,9 @@
 #include <glib-unix.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "api/http_api.h"
+#include "base/log.h"
 #include "cli/commands.h"
 #include "cli/settings.h"
 #include "recorder/recording_service.h"
@@ -70,6 +72,14 @@ static void run_until_stopped(Service *service)
     remove_signals(service);
 }
 
+/* The port may have been chosen by the system. */
+static void tell_address(const char *listen, unsigned port)
+{
+    const char *colon = strrchr(listen, ':');
+    const int length = colon ? (int)(colon - listen) : (int)strlen(listen);
+    log_info("serve", NULL, "Listening on http://%.*s:%u.", length, listen, port);
+}
+
 static int run_service(const Config *config)
 {
     g_autoptr(GError) error = NULL;
@@ -79,10 +89,12 @@ static int run_service(const Config *config)
     };
     service.api = http_api_new(service.service, config, &error);
     const bool is_up = service.api != NULL;
-    if (is_up)
+    if (is_up) {
+        tell_address(config->listen, http_api_port(service.api));
         run_until_stopped(&service);
-    else
+    } else {
         fprintf(stderr, "roomtape: %s\n", error->message);
+    }
     http_api_free(service.api);
     while (g_main_context_iteration(NULL, FALSE))
         continue;

@@ -2,6 +2,7 @@
 #include "recorder/recorder_private.h"
 
 #define POLL_INTERVAL_NS (2 * NS_PER_SECOND)
+#define GOODBYE_PATIENCE_NS (500 * NS_PER_MS)
 #define SIDECAR_INTERVAL_NS (5 * NS_PER_SECOND)
 #define STALL_BACK_OFF_MAX_NS (60 * NS_PER_SECOND)
 #define IDLE_RECORDER_TOKEN_NS (30 * NS_PER_SECOND)
@@ -34,6 +35,13 @@ static void check_connection(WebRTCRecorder *recorder, int64_t now_ns)
                       "No media connection to the server came about within %.0f s (ICE state: %s); "
                       "check that UDP from the server, or its TCP port, is not blocked.",
                       seconds(config->connection_ns), peer_state_name(recorder->peer_state));
+}
+
+/* A server that ends the session closes the media first and says why a moment later. */
+static void check_media(WebRTCRecorder *recorder, int64_t now_ns)
+{
+    if (recorder->media_lost_ns > 0 && now_ns - recorder->media_lost_ns >= GOODBYE_PATIENCE_NS)
+        recorder_reconnect(recorder, "The media connection was lost.");
 }
 
 static void check_reconnect(WebRTCRecorder *recorder, int64_t now_ns)
@@ -275,8 +283,8 @@ static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {
-        check_connection, check_reconnect, check_publishers,
-        check_tracks,     check_duration,  refresh_sidecars,
+        check_connection, check_media,    check_reconnect,  check_publishers,
+        check_tracks,     check_duration, refresh_sidecars,
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (recorder_is_ending(recorder))

@@ -48,6 +48,7 @@ struct WebRTCRecorder {
     int64_t sidecar_due_ns;
     int64_t stop_deadline_ns;
 
+    int64_t media_lost_ns; /* the connection closed; 0 = it lives */
     bool reconnecting;
     unsigned reconnect_attempt;
     int64_t reconnect_due_ns, reconnect_deadline_ns;

@@ -84,6 +84,7 @@ static void on_local_candidate(void *owner, const char *candidate)
 static void peer_connected(WebRTCRecorder *recorder)
 {
     recorder->peer_connected = true;
+    recorder->media_lost_ns = 0;
     if (recorder->connected_ns == 0)
         recorder->connected_ns = clock_monotonic_ns();
     if (recorder->reconnecting) {
@@ -121,8 +122,8 @@ static void on_peer_state(void *owner, PeerState state, int peer_error, const ch
         break;
     case PEER_DISCONNECTED:
     case PEER_CLOSED:
-        if (recorder->peer_connected)
-            recorder_reconnect(recorder, "The media connection was lost.");
+        if (recorder->peer_connected && recorder->media_lost_ns == 0)
+            recorder->media_lost_ns = clock_monotonic_ns();
         break;
     case PEER_NEW:
     case PEER_CHECKING:
@@ -244,6 +245,7 @@ void recorder_reconnect(WebRTCRecorder *recorder, const char *why)
     const unsigned last = G_N_ELEMENTS(reconnect_delays_ms) - 1;
     const int64_t delay_ms = reconnect_delays_ms[MIN(recorder->reconnect_attempt, last)];
     recorder->reconnect_attempt++;
+    recorder->media_lost_ns = 0;
     recorder->reconnect_due_ns = now_ns + delay_ms * NS_PER_MS;
     recorder->peer_connected = false;
     recorder->joined = false;
