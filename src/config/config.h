@@ -20,7 +20,7 @@ typedef struct {
     int64_t publisher_wait_ns; /* -1: the subscription timeout */
     int64_t idle_ns;           /* -1: 30 s with a recorder token, 60 s with an ordinary one */
     int64_t reconnect_ns;
-    int64_t seek_interval_ns;  /* 0 = off */
+    int64_t seek_interval_ns; /* 0 = off */
 
     /* queues.* */
     unsigned video_max_items, audio_max_items;
