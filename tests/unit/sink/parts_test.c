@@ -72,25 +72,28 @@ typedef struct {
     bool finalize;
     Container merged;
     unsigned files;
+    int after_s;
 } LateRow;
 
 static const LateRow late_rows[] = {
-    {"h264-merged", CODEC_H264, CODEC_OPUS, true, CONTAINER_MP4, 1},
-    {"vp8-merged", CODEC_VP8, CODEC_OPUS, true, CONTAINER_WEBM, 1},
-    {"h264-pcmu-merged", CODEC_H264, CODEC_PCMU, true, CONTAINER_MKV, 1},
-    {"h264-parts", CODEC_H264, CODEC_OPUS, false, CONTAINER_MP4, 2},
+    {"h264-merged", CODEC_H264, CODEC_OPUS, true, CONTAINER_MP4, 1, 3},
+    {"vp8-merged", CODEC_VP8, CODEC_OPUS, true, CONTAINER_WEBM, 1, 3},
+    {"h264-pcmu-merged", CODEC_H264, CODEC_PCMU, true, CONTAINER_MKV, 1, 3},
+    {"h264-parts", CODEC_H264, CODEC_OPUS, false, CONTAINER_MP4, 2, 3},
+    {"h264-minute", CODEC_H264, CODEC_OPUS, true, CONTAINER_MP4, 1, 60},
+    {"vp8-minute", CODEC_VP8, CODEC_OPUS, true, CONTAINER_WEBM, 1, 60},
 };
 
-/* A camera comes three seconds after the microphone, unannounced. */
+/* A camera comes seconds, or a minute, after the microphone, unannounced. */
 static void test_late_camera(const void *data)
 {
     const LateRow *row = data;
     TestOutput *test = test_output_new(CONTAINER_AUTO);
     const unsigned audio = test_output_add(test, row->audio, false);
-    test_output_feed(test, audio, START_NS, 3);
+    test_output_feed(test, audio, START_NS, row->after_s);
     test_output_wait(test, &test->started, 1);
     const unsigned video = test_output_add(test, row->video, false);
-    test_output_feed(test, video, START_NS + 3 * NS_PER_SECOND, 2);
+    test_output_feed(test, video, START_NS + row->after_s * NS_PER_SECOND, 2);
     test_output_feed(test, audio, START_NS, 2);
     test_output_stop(test, row->finalize);
     g_assert_cmpuint(test->result.file_count, ==, row->files);
@@ -103,12 +106,13 @@ static void test_late_camera(const void *data)
     g_assert_cmpuint(judgement.errors, ==, 0);
     g_assert_cmpuint(judgement.video_frames, ==, 50);
     const double zero = (double)(file->zero_ns - START_NS) / NS_PER_SECOND;
-    g_assert_cmpfloat_with_epsilon(zero + judgement.first_video, 3, 0.02);
-    g_assert_cmpfloat_with_epsilon(zero + (double)file->duration_ns / NS_PER_SECOND, 5, 0.05);
+    g_assert_cmpfloat_with_epsilon(zero + judgement.first_video, row->after_s, 0.02);
+    g_assert_cmpfloat_with_epsilon(zero + (double)file->duration_ns / NS_PER_SECOND,
+                                   row->after_s + 2, 0.05);
     if (row->files == 1)
         g_assert_cmpfloat(zero, ==, 0);
     if (row->files == 1)
-        g_assert_cmpuint(judgement.audio_packets, ==, 250);
+        g_assert_cmpuint(judgement.audio_packets, ==, (unsigned)(row->after_s + 2) * 50);
     test_output_free(test);
 }
 
