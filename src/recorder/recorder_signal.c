@@ -86,7 +86,7 @@ static void on_subscription_failed(void *owner, const char *track_sid, int error
 {
     WebRTCRecorder *recorder = owner;
     TrackContext *track = recorder_find_track(recorder, track_sid);
-    if (!track)
+    if (!track || recorder_is_ending(recorder))
         return;
     g_autofree char *name = recorder_track_name(track);
     if (error == 1)
@@ -101,9 +101,11 @@ static void on_subscription_permission(void *owner, const char *track_sid, bool 
 {
     WebRTCRecorder *recorder = owner;
     TrackContext *track = recorder_find_track(recorder, track_sid);
-    if (!track)
+    if (!track || recorder_is_ending(recorder))
         return;
     if (allowed) {
+        if (track->outcome.code != CODE_SUBSCRIPTION_DENIED)
+            return;
         track->outcome = (Outcome){0};
         recorder_subscribe(recorder, track);
         return;
@@ -119,7 +121,7 @@ static void on_stream_paused(void *owner, const char *track_sid, bool paused)
 {
     WebRTCRecorder *recorder = owner;
     TrackContext *track = recorder_find_track(recorder, track_sid);
-    if (!track)
+    if (!track || recorder_is_ending(recorder))
         return;
     track->paused = paused;
     track->asked_ns = clock_monotonic_ns();
