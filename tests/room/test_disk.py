@@ -1,0 +1,51 @@
+"""What the disk refuses is told by its code; what had been written plays."""
+
+import contextlib
+import os
+import subprocess
+
+import pytest
+
+from harness.judge import judge
+
+
+@contextlib.contextmanager
+def small_disk(folder, kilobytes):
+    folder.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
+    ).returncode:
+        pytest.skip("a small disk needs the right to mount")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_disk_full_in_the_middle(embedded, record, tmp_path):
+    with small_disk(tmp_path / "disk", 300) as disk:
+        one = record(embedded(), "--duration", "20s", output=f"{disk}/take.mp4")
+        assert one.finish(60) != 0, one.tail()
+        assert "disk_full:" in one.err.text(), one.tail()
+        verdict = judge(disk / "take.mp4")
+        assert verdict.errors == []
+        assert verdict.video.duration > 1
+
+
+def test_folder_that_cannot_be_made(embedded, record, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    one = record(embedded(), "--duration", "2s", output=f"{tmp_path}/file/deeper/")
+    assert one.finish(30) != 0, one.tail()
+    assert "write_failed:" in one.err.text(), one.tail()
+    assert (tmp_path / "file").read_text() == "in the way"
+
+
+def test_every_name_is_taken(embedded, record, tmp_path):
+    names = ["take"] + [f"take-{number}" for number in range(2, 100)]
+    for name in names:
+        (tmp_path / f"{name}.mp4").write_text(name)
+    one = record(embedded(), "--duration", "2s", output=f"{tmp_path}/take.mp4")
+    assert one.finish(30) != 0, one.tail()
+    assert "output_exists:" in one.err.text(), one.tail()
+    assert all((tmp_path / f"{name}.mp4").read_text() == name for name in names)
+    assert not [name for name in os.listdir(tmp_path) if name.endswith(".json")]
