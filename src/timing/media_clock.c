@@ -10,14 +10,17 @@
 #define MIN_INTERVAL_NS NS_PER_MS /* between two PTS of a track, whatever the timestamps say */
 
 #define DISCONTINUITY_NS NS_PER_SECOND
-#define STALL_MAX_NS (5 * NS_PER_SECOND)   /* no network keeps packets back for longer */
-#define STALL_PROOF_NS (250 * NS_PER_MS)   /* a backlog has drained by then */
-#define GAP_NS NS_PER_SECOND               /* a pause: nothing contiguous to disturb behind it */
-#define GAP_SHIFT_NS (30 * NS_PER_MS)      /* what a server may have moved a timeline in it */
-#define REPORT_FAR_NS (3 * NS_PER_SECOND)  /* between a report's RTP time and real time */
-#define LIP_SYNC_MAX_NS NS_PER_SECOND      /* tracks further apart do not share a clock */
-#define LEADER_IDLE_NS (5 * NS_PER_SECOND) /* a leader that is silent so long is replaced */
-#define SETTLED_NS (8 * NS_PER_SECOND)     /* before, the lowest delay may not have been seen */
+#define STALL_MAX_NS (5 * NS_PER_SECOND) /* no network keeps packets back for longer */
+#define STALL_PROGRESS_NS                                                                          \
+    (20 * NS_PER_MS)                 /* by which a backlog drains, and jitter alone does not */
+#define STALL_PROOF_NS NS_PER_SECOND /* a backlog gets shorter in that time ... */
+#define STALL_REPORT_NS (4 * NS_PER_SECOND) /* ... unless a report shows that it is one */
+#define GAP_NS NS_PER_SECOND                /* a pause: nothing contiguous to disturb behind it */
+#define GAP_SHIFT_NS (30 * NS_PER_MS)       /* what a server may have moved a timeline in it */
+#define REPORT_FAR_NS (3 * NS_PER_SECOND)   /* between a report's RTP time and real time */
+#define LIP_SYNC_MAX_NS NS_PER_SECOND       /* tracks further apart do not share a clock */
+#define LEADER_IDLE_NS (5 * NS_PER_SECOND)  /* a leader that is silent so long is replaced */
+#define SETTLED_NS (8 * NS_PER_SECOND)      /* before, the lowest delay may not have been seen */
 
 #define SOUND_TOLERANCE_NS (15 * NS_PER_MS) /* of the leader, against arrival */
 #define SOUND_FOLLOWER_TOLERANCE_NS (8 * NS_PER_MS)
@@ -25,6 +28,11 @@
 #define PICTURE_WAITING_TOLERANCE_NS (40 * NS_PER_MS) /* reports are still to come */
 #define REPORTS_WAIT_NS (4 * NS_PER_SECOND) /* for them, so that the head is off by a constant */
 #define PICTURE_FOLLOWER_TOLERANCE_NS NS_PER_MS
+
+typedef struct {
+    int64_t lowest_ns; /* lag that was seen since it began */
+    int64_t until_ns;  /* taken for a backlog for so long; 0 = no stall */
+} Stall;
 
 typedef struct Track Track;
 
@@ -44,7 +52,7 @@ struct Track {
     int64_t own_error_ns; /* base minus lowest transit and bias, last seen */
     Slew slew;
     int64_t last_sound_step_ns;
-    int64_t stall_since_ns; /* 0 = none */
+    Stall stall;
 
     bool has_pts;
     int64_t last_pts_ns;
@@ -159,7 +167,7 @@ static void anchor(Track *track, int64_t transit_ns)
 {
     track->base_ns = transit_ns;
     track->bias_ns = 0;
-    track->stall_since_ns = 0;
+    track->stall = (Stall){0};
     track->slew = (Slew){0};
     track->ntp = (NtpAlignment){0};
     transit_filter_reset(&track->transit);
@@ -173,19 +181,23 @@ static void step(Track *track, int64_t transit_ns)
 }
 
 /* Media that runs ahead of its arrival cannot be explained by the network. Media that runs behind
- * may be a backlog, whose end is on time again. */
+ * may be a backlog (a stalled network, a key frame that its sender paces out): that one drains. */
 static bool is_discontinuity(Track *track, int64_t transit_ns, int64_t arrival_ns)
 {
     const int64_t behind_ns = transit_ns - track->base_ns;
     if (behind_ns < -DISCONTINUITY_NS || behind_ns > STALL_MAX_NS)
         return true;
+    Stall *stall = &track->stall;
     if (behind_ns <= DISCONTINUITY_NS) {
-        track->stall_since_ns = 0;
+        *stall = (Stall){0};
         return false;
     }
-    if (track->stall_since_ns == 0)
-        track->stall_since_ns = arrival_ns;
-    return arrival_ns - track->stall_since_ns >= STALL_PROOF_NS;
+    if (stall->until_ns == 0 || behind_ns <= stall->lowest_ns - STALL_PROGRESS_NS) {
+        stall->lowest_ns = behind_ns;
+        if (stall->until_ns < arrival_ns + STALL_PROOF_NS)
+            stall->until_ns = arrival_ns + STALL_PROOF_NS;
+    }
+    return arrival_ns >= stall->until_ns;
 }
 
 /* After a pause a server goes on with the expected RTP time, give or take some tens of ms; sound
@@ -310,7 +322,7 @@ bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_t
     } else if (media_step_ns > GAP_NS) {
         pass_gap(track, transit_ns);
     }
-    if (track->stall_since_ns == 0)
+    if (track->stall.until_ns == 0)
         transit_filter_add(&track->transit, transit_ns, arrival_ns);
     if (is_step || media_step_ns > 0)
         rtp_timeline_note(timeline, rtp_timestamp, ticks, arrival_ns);
@@ -363,6 +375,8 @@ void media_clock_sender_report(MediaClock *clock, unsigned track_id, uint64_t nt
         forget_pairs(clock, track, arrival_ns);
         break;
     case NTP_USED:
+        if (track->stall.until_ns != 0)
+            track->stall.until_ns = arrival_ns + STALL_REPORT_NS;
         break;
     }
     track->values.reports++;

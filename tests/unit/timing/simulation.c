@@ -95,6 +95,16 @@ static bool is_muted(const SimulationTrack *script, int64_t ns)
     return ns >= seconds_ns(script->mute_s) && ns < seconds_ns(script->unmute_s);
 }
 
+/* The time in a sender's or a link's queue. */
+static int64_t queued_ns(const SimulationTrack *script, int64_t capture_ns)
+{
+    const int64_t since_ns = capture_ns - seconds_ns(script->queue_s);
+    if (since_ns < 0 || capture_ns >= seconds_ns(script->queue_end_s))
+        return 0;
+    const int64_t wait_ns = script->queue_ms * NS_PER_MS - since_ns / 1000 * script->drain_ms;
+    return wait_ns > 0 ? wait_ns : 0;
+}
+
 static void plan_frame(Stage *stage, Player *player)
 {
     const SimulationTrack *script = player->script;
@@ -113,6 +123,7 @@ static void plan_frame(Stage *stage, Player *player)
         delay_ns += script->burst_ms * NS_PER_MS;
     if (player->frame == 1)
         delay_ns += script->first_delay_ms * NS_PER_MS;
+    delay_ns += queued_ns(script, player->capture_ns);
     int64_t arrival_ns = player->capture_ns + delay_ns;
     if (arrival_ns > seconds_ns(script->stall_s) && arrival_ns < seconds_ns(script->stall_end_s))
         arrival_ns = seconds_ns(script->stall_end_s);

@@ -25,6 +25,8 @@ typedef struct {
     double absurd_s;             /* a report of this moment carries nonsense */
     int report_noise_us;         /* NTP time is off by up to this much */
     double stall_s, stall_end_s; /* what is sent in between arrives together at the end */
+    double queue_s, queue_end_s; /* what is sent in between waits for ... */
+    int queue_ms, drain_ms;      /* ... so long, each second by so much less */
     double republish_s;          /* registered again with another RTP offset */
     uint32_t rtp_offset;
 } SimulationTrack;
