@@ -117,7 +117,7 @@ static void spoil(Depayloader *self, DepayVerdict verdict)
         return;
     self->spoiled = verdict;
     frame_builder_drop(&self->builder);
-    if (!self->ops->is_disposable(self->state))
+    if (verdict == DEPAY_MALFORMED || !self->ops->is_disposable(self->state))
         lose_references(self);
 }
 

@@ -202,6 +202,22 @@ static void test_disposable_loss(void)
     stream_free(&stream);
 }
 
+/* What a header says that came with nonsense is nonsense too. */
+static void test_malformed_is_not_disposable(void)
+{
+    static const uint8_t nonsense[] = {0x01, 0, 0, 0, 0, 0, 0};
+    Stream stream = stream_new();
+    push_key(&stream);
+    bench_push(stream.bench, nonsense, sizeof nonsense, true);
+    stream.bench->timestamp += 3000;
+    push_nal(stream.bench, stream.slice, true);
+    g_assert_cmpuint(stream.bench->frame_count, ==, 1);
+    g_assert_cmpuint(bench_dropped(stream.bench, DROP_MALFORMED), ==, 1);
+    g_assert_cmpuint(bench_dropped(stream.bench, DROP_BROKEN_REFERENCE), ==, 1);
+    g_assert_cmpuint(stream.bench->requests, ==, 1);
+    stream_free(&stream);
+}
+
 /* Lost packets in front of a key frame may have held newer sets. */
 static void test_lost_sets(void)
 {
@@ -420,6 +436,7 @@ void h264_test_add(void)
     g_test_add_func("/h264/delimiter-and-filler", test_delimiter_and_filler);
     g_test_add_func("/h264/blank", test_blank);
     g_test_add_func("/h264/disposable-loss", test_disposable_loss);
+    g_test_add_func("/h264/malformed-is-not-disposable", test_malformed_is_not_disposable);
     g_test_add_func("/h264/lost-sets", test_lost_sets);
     g_test_add_func("/h264/lost-first-slice", test_lost_first_slice);
     g_test_add_func("/h264/prefixes", test_prefixes);
