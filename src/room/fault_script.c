@@ -20,7 +20,7 @@ static const FaultCatalogEntry CATALOG[FAULT_COUNT] = {
     [FAULT_MALFORMED_RTP] = {"malformed-rtp", FAULT_VALUE_PERCENT,
                              "adds that share of broken RTP packets of foreign sources and types"},
     [FAULT_MALFORMED_PAYLOAD] = {"malformed-payload", FAULT_VALUE_PERCENT,
-                                 "overwrites the payload of that share of packets"},
+                                 "overwrites the payload of that share of packets with ones"},
     [FAULT_MALFORMED_RTCP] = {"malformed-rtcp", FAULT_VALUE_PERCENT,
                               "adds that share (of RTP packets) of broken RTCP packets"},
     [FAULT_MALFORMED_DATAGRAM] = {"malformed-datagram", FAULT_VALUE_PERCENT,

@@ -129,11 +129,11 @@ static void apply_fault(PacketLink *link, unsigned index, PacketFate *fate)
     }
 }
 
-static void break_payload(PacketLink *link, uint8_t *packet, size_t size)
+/* With ones, which no payload format allows as a header; random bytes would at times be a good one.
+ */
+static void break_payload(uint8_t *packet, size_t size)
 {
-    for (size_t i = RTP_HEADER_SIZE; i < size; i++) {
-        packet[i] = (uint8_t)packet_link_random(link);
-    }
+    memset(packet + RTP_HEADER_SIZE, 0xff, size - RTP_HEADER_SIZE);
 }
 
 void packet_link_push(PacketLink *link, const char *identity, TrackKind kind, uint8_t *packet,
@@ -152,7 +152,7 @@ void packet_link_push(PacketLink *link, const char *identity, TrackKind kind, ui
         return;
     }
     if (fate.broken_percent > 0 && packet_link_chance(link, fate.broken_percent)) {
-        break_payload(link, packet, size);
+        break_payload(packet, size);
     }
     for (int copies = fate.doubled ? 2 : 1; copies > 0; copies--) {
         if (fate.delay_ns > 0) {
