@@ -17,6 +17,7 @@
 
 struct Ice {
     IceOut out;
+    NetThread *thread;
     NiceAgent *agent;
     guint stream;
     char *ufrag, *pwd;
@@ -194,10 +195,12 @@ static bool gather(Ice *ice, GMainContext *context, GError **error)
     return true;
 }
 
-Ice *ice_new(GMainContext *context, const PeerConfig *config, IceOut out, GError **error)
+Ice *ice_new(NetThread *thread, const PeerConfig *config, IceOut out, GError **error)
 {
+    GMainContext *context = net_thread_context(thread);
     Ice *ice = g_new0(Ice, 1);
     ice->out = out;
+    ice->thread = thread;
     ice->agent =
         nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245,
                             NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS);
@@ -213,6 +216,21 @@ Ice *ice_new(GMainContext *context, const PeerConfig *config, IceOut out, GError
     return ice;
 }
 
+static void on_closed(GObject *agent, GAsyncResult *result, gpointer thread)
+{
+    (void)agent;
+    (void)result;
+    net_thread_release(thread);
+}
+
+/* A TURN server is told that its relays are over; until it has answered the agent lives on. */
+static void close_agent(Ice *ice)
+{
+    net_thread_hold(ice->thread);
+    nice_agent_close_async(ice->agent, on_closed, ice->thread);
+    g_object_unref(ice->agent);
+}
+
 void ice_free(Ice *ice)
 {
     if (!ice)
@@ -223,8 +241,7 @@ void ice_free(Ice *ice)
     }
     g_signal_handlers_disconnect_by_data(ice->agent, ice);
     nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, NULL, NULL, NULL);
-    nice_agent_remove_stream(ice->agent, ice->stream);
-    g_object_unref(ice->agent);
+    close_agent(ice);
     g_free(ice->ufrag);
     g_free(ice->pwd);
     g_free(ice->remote_ufrag);

@@ -22,7 +22,7 @@ typedef struct {
 } IceOut;
 
 /* Gathers; host candidates are there when it returns. NULL with PEER_ERROR_CONFIG. */
-Ice *ice_new(GMainContext *context, const PeerConfig *config, IceOut out, GError **error);
+Ice *ice_new(NetThread *thread, const PeerConfig *config, IceOut out, GError **error);
 void ice_free(Ice *ice);
 
 const char *ice_ufrag(const Ice *ice);

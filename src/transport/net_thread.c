@@ -9,6 +9,8 @@
 
 /* What is still ready when the loop ends gets this many turns. */
 #define LAST_TURNS 64
+/* And what holds the thread so long at most. */
+#define HOLD_MAX_MS 500
 
 struct NetThread {
     pthread_t thread;
@@ -19,6 +21,8 @@ struct NetThread {
     int fd_capacity;
     int64_t now_ns;
     bool is_stopping;
+    unsigned holds;
+    GSource *hold_limit;
     NetThreadCounters counters;
 };
 
@@ -53,7 +57,7 @@ static void *run(void *data)
     NetThread *thread = data;
     require(g_main_context_acquire(thread->context));
     g_main_context_push_thread_default(thread->context);
-    while (!thread->is_stopping)
+    while (!thread->is_stopping || thread->holds > 0)
         run_turn(thread, true);
     for (int i = 0; i < LAST_TURNS && run_turn(thread, false); i++)
         continue;
@@ -62,10 +66,21 @@ static void *run(void *data)
     return NULL;
 }
 
+static gboolean end_holds(gpointer data)
+{
+    NetThread *thread = data;
+    thread->holds = 0;
+    return G_SOURCE_REMOVE;
+}
+
 static void stop(void *owner, void *message)
 {
     (void)message;
-    ((NetThread *)owner)->is_stopping = true;
+    NetThread *thread = owner;
+    thread->is_stopping = true;
+    thread->hold_limit = g_timeout_source_new(HOLD_MAX_MS);
+    g_source_set_callback(thread->hold_limit, end_holds, thread, NULL);
+    g_source_attach(thread->hold_limit, thread->context);
 }
 
 NetThread *net_thread_new(const char *name)
@@ -87,6 +102,8 @@ void net_thread_free(NetThread *thread)
         return;
     mailbox_post(thread->mailbox, stop, thread, NULL);
     pthread_join(thread->thread, NULL);
+    g_source_destroy(thread->hold_limit);
+    g_source_unref(thread->hold_limit);
     g_source_destroy(thread->mailbox_source);
     g_source_unref(thread->mailbox_source);
     g_main_context_unref(thread->context);
@@ -108,6 +125,17 @@ void net_thread_post(NetThread *thread, MailboxFn run_message, void *owner, void
 int64_t net_thread_now_ns(const NetThread *thread)
 {
     return thread->now_ns;
+}
+
+void net_thread_hold(NetThread *thread)
+{
+    thread->holds++;
+}
+
+void net_thread_release(NetThread *thread)
+{
+    if (thread->holds > 0)
+        thread->holds--;
 }
 
 NetThreadCounters *net_thread_counters(NetThread *thread)

@@ -23,6 +23,11 @@ void net_thread_post(NetThread *thread, MailboxFn run, void *owner, void *messag
 /* clock_monotonic_ns() of the wake-up that runs. Thread: the net thread itself. */
 int64_t net_thread_now_ns(const NetThread *thread);
 
+/* What is still to be sent before the loop may end, half a second at most; a hold each needs its
+ * release. Thread: the net thread itself. */
+void net_thread_hold(NetThread *thread);
+void net_thread_release(NetThread *thread);
+
 typedef struct {
     _Atomic uint64_t wakeups;
     _Atomic uint64_t datagrams;

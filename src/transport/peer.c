@@ -324,7 +324,7 @@ static bool open_parts(Peer *peer, const PeerConfig *config, GError **error)
         .candidate = on_ice_candidate,
         .datagram = on_ice_datagram,
     };
-    peer->ice = ice_new(context, config, ice_out, error);
+    peer->ice = ice_new(peer->thread, config, ice_out, error);
     return peer->ice != NULL;
 }
 

@@ -1,4 +1,4 @@
-"""A real livekit-server on free loopback ports, and the tokens and admin calls that tests need."""
+"""A real livekit-server on free ports, and the tokens and admin calls that tests need."""
 
 import datetime
 import json
@@ -16,13 +16,13 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 CONFIG = """
 port: {port}
-bind_addresses: [127.0.0.1]
+bind_addresses: [{address}]
 keys: {{ {key}: {secret} }}
 rtc:
-  node_ip: 127.0.0.1
+  node_ip: {address}
   use_external_ip: false
   enable_loopback_candidate: true
-  ips: {{ includes: [127.0.0.1/32] }}
+  ips: {{ includes: [{address}/32] }}
   udp_port: {udp_port}
   tcp_port: {tcp_port}
   stun_servers: ["127.0.0.1:3478"]
@@ -58,8 +58,10 @@ def stop_process(process, seconds=10):
 class LiveKitServer:
     KEY, SECRET = "testkey", "a-secret-of-the-tests-0123456789abcdef"
 
-    def __init__(self, folder, auto_create=True, tcp=False, rtc_extra="", extra=""):
-        self.folder = pathlib.Path(folder)
+    def __init__(
+        self, folder, auto_create=True, tcp=False, rtc_extra="", extra="", address="127.0.0.1"
+    ):
+        self.folder, self.address = pathlib.Path(folder), address
         self.auto_create, self.tcp = auto_create, tcp
         self.rtc_extra, self.extra = rtc_extra, extra
         self.process = None
@@ -77,9 +79,10 @@ class LiveKitServer:
 
     def _start(self):
         self.port = free_port()
-        self.url = f"ws://127.0.0.1:{self.port}"
+        self.udp_port = free_port(socket.SOCK_DGRAM)
+        self.url = f"ws://{self.address}:{self.port}"
         config = CONFIG.format(
-            port=self.port, udp_port=free_port(socket.SOCK_DGRAM), key=self.KEY,
+            address=self.address, port=self.port, udp_port=self.udp_port, key=self.KEY,
             tcp_port=free_port() if self.tcp else 0, secret=self.SECRET,
             auto_create=str(self.auto_create).lower(), rtc_extra=self.rtc_extra, extra=self.extra,
         )  # fmt: skip
@@ -95,7 +98,7 @@ class LiveKitServer:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/", timeout=2) as answer:
+                with urllib.request.urlopen(f"http://{self.address}:{self.port}/", timeout=2) as answer:
                     if answer.status == 200:
                         return True
             except (urllib.error.URLError, OSError):
@@ -138,7 +141,7 @@ class LiveKitServer:
         if room is not None:
             fields.setdefault("room", room)
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self.port}/twirp/livekit.RoomService/{method}",
+            f"http://{self.address}:{self.port}/twirp/livekit.RoomService/{method}",
             data=json.dumps(fields).encode(),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
         )

@@ -1,0 +1,80 @@
+"""Two network namespaces, joined by a cable, for what loopback does not have."""
+
+import contextlib
+import ctypes
+import os
+import subprocess
+import time
+
+CLONE_NEWNET = 0x40000000
+SERVER_ADDRESS, RECORDER_ADDRESS = "10.77.0.1", "10.77.0.2"
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _ip(*words):
+    told = subprocess.run(["ip", *words], check=True, capture_output=True, text=True, timeout=20)
+    return told.stdout
+
+
+def _wait_running(name):
+    """A cable that was just plugged in takes up to a second to be known as such."""
+    deadline = time.monotonic() + 10
+    while " UP " not in _ip("-n", name, "-brief", "link", "show", "cable"):
+        assert time.monotonic() < deadline, f"the cable of {name} never came up"
+        time.sleep(0.02)
+
+
+def _enter(namespace):
+    if _libc.setns(namespace.fileno(), CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), f"setns {namespace.name}")
+
+
+class Namespaces:
+    """`server` and `recorder` are names for inside(); only root may make them."""
+
+    def __init__(self):
+        self.server, self.recorder = (f"rt-{os.getpid()}-{side}" for side in ("s", "r"))
+
+    def __enter__(self):
+        try:
+            self._make()
+        except BaseException:
+            self._remove()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self._remove()
+
+    def _make(self):
+        """Raises CalledProcessError where that is not allowed."""
+        for name in (self.server, self.recorder):
+            _ip("netns", "add", name)
+        _ip("link", "add", "cable", "netns", self.server, "type", "veth",
+            "peer", "name", "cable", "netns", self.recorder)  # fmt: skip
+        for name, address in ((self.server, SERVER_ADDRESS), (self.recorder, RECORDER_ADDRESS)):
+            _ip("-n", name, "addr", "add", f"{address}/24", "dev", "cable")
+            for device in ("lo", "cable"):
+                _ip("-n", name, "link", "set", device, "up")
+        for name in (self.server, self.recorder):
+            _wait_running(name)
+
+    def _remove(self):
+        for name in (self.server, self.recorder):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, timeout=20)
+
+    @contextlib.contextmanager
+    def inside(self, name):
+        """What this thread starts and opens in the with block belongs to that namespace."""
+        with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{name}") as namespace:
+            _enter(namespace)
+            try:
+                yield
+            finally:
+                _enter(home)
+
+    def swallow_udp(self, port):
+        """What the server sends from that port to the recorder is lost from now on."""
+        _ip("-n", self.server, "rule", "add", "pref", "10", "to", RECORDER_ADDRESS, "ipproto", "udp",
+            "sport", str(port), "blackhole")  # fmt: skip
