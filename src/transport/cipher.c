@@ -8,17 +8,13 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-
-/* A retransmission may come a second late; 1024 packets are that long at 10 Mbit/s. */
-#define REPLAY_WINDOW 2048
-#define SLOTS (2 * CIPHER_MAX_SENDERS)
+#include "transport/srtp_gcm.h"
 
 struct Cipher {
+    SrtpGcm *gcm; /* NULL: libsrtp2 */
     srtp_t inbound;
     srtp_t outbound;
-    /* SSRCs that were authentic once, by open addressing; libsrtp2 itself has no ceiling. */
-    unsigned sender_count;
-    uint32_t senders[SLOTS];
+    SenderTable *heard; /* that were authentic once; libsrtp2 itself has no ceiling */
 };
 
 bool cipher_profile_from_number(unsigned long number, CipherProfile *ret_profile)
@@ -53,25 +49,7 @@ size_t cipher_salt_size(CipherProfile profile)
     return profile == CIPHER_AES128_CM_SHA1_80 ? 14 : 12;
 }
 
-static void set_profile(srtp_policy_t *policy, CipherProfile profile)
-{
-    switch (profile) {
-    case CIPHER_AES128_CM_SHA1_80:
-        srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy->rtp);
-        srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy->rtcp);
-        break;
-    case CIPHER_AEAD_AES_128_GCM:
-        srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy->rtp);
-        srtp_crypto_policy_set_aes_gcm_128_16_auth(&policy->rtcp);
-        break;
-    case CIPHER_AEAD_AES_256_GCM:
-        srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy->rtp);
-        srtp_crypto_policy_set_aes_gcm_256_16_auth(&policy->rtcp);
-        break;
-    }
-}
-
-static srtp_t open_session(CipherProfile profile, const uint8_t *key, srtp_ssrc_type_t direction)
+static srtp_t open_session(const uint8_t *key, srtp_ssrc_type_t direction)
 {
     uint8_t copy[CIPHER_MAX_KEY_SIZE];
     memcpy(copy, key, sizeof copy);
@@ -81,7 +59,8 @@ static srtp_t open_session(CipherProfile profile, const uint8_t *key, srtp_ssrc_
         .window_size = REPLAY_WINDOW,
         .allow_repeat_tx = 1, /* audio is sent again under its own sequence number */
     };
-    set_profile(&policy, profile);
+    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtp);
+    srtp_crypto_policy_set_aes_cm_128_hmac_sha1_80(&policy.rtcp);
     srtp_t session = NULL;
     const srtp_err_status_t status = srtp_create(&session, &policy);
     return status == srtp_err_status_ok ? session : NULL;
@@ -92,15 +71,23 @@ static void start_library(void)
     require(srtp_init() == srtp_err_status_ok);
 }
 
-Cipher *cipher_new(CipherProfile profile, const CipherKeys *keys)
+static bool open_library(Cipher *cipher, const CipherKeys *keys)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, start_library);
+    cipher->heard = sender_table_new();
+    cipher->inbound = open_session(keys->remote, ssrc_any_inbound);
+    cipher->outbound = open_session(keys->local, ssrc_any_outbound);
+    return cipher->inbound && cipher->outbound;
+}
+
+Cipher *cipher_new(CipherProfile profile, const CipherKeys *keys)
+{
     Cipher *cipher = calloc(1, sizeof *cipher);
     require(cipher != NULL);
-    cipher->inbound = open_session(profile, keys->remote, ssrc_any_inbound);
-    cipher->outbound = open_session(profile, keys->local, ssrc_any_outbound);
-    if (cipher->inbound && cipher->outbound)
+    if (profile != CIPHER_AES128_CM_SHA1_80)
+        cipher->gcm = srtp_gcm_new(keys, cipher_key_size(profile));
+    if (cipher->gcm || (profile == CIPHER_AES128_CM_SHA1_80 && open_library(cipher, keys)))
         return cipher;
     cipher_free(cipher);
     return NULL;
@@ -110,20 +97,13 @@ void cipher_free(Cipher *cipher)
 {
     if (!cipher)
         return;
+    srtp_gcm_free(cipher->gcm);
     if (cipher->inbound)
         srtp_dealloc(cipher->inbound);
     if (cipher->outbound)
         srtp_dealloc(cipher->outbound);
+    sender_table_free(cipher->heard);
     free(cipher);
-}
-
-/* Zero marks a free slot, so SSRC 0 is filed under the highest one. */
-static uint32_t *find_slot(Cipher *cipher, uint32_t ssrc)
-{
-    uint32_t i = (ssrc * UINT32_C(2654435769)) % SLOTS;
-    while (cipher->senders[i] != 0 && cipher->senders[i] != ssrc)
-        i = (i + 1) % SLOTS;
-    return &cipher->senders[i];
 }
 
 static CipherVerdict verdict_of(srtp_err_status_t status)
@@ -142,31 +122,30 @@ static CipherVerdict unprotect(Cipher *cipher, CipherOperation operation, uint8_
 {
     ByteReader reader = byte_reader(packet, *size);
     bytes_skip(&reader, ssrc_offset);
-    uint32_t ssrc = bytes_read_u32(&reader);
+    const uint32_t ssrc = bytes_read_u32(&reader);
     if (reader.failed || *size > INT_MAX)
         return CIPHER_BAD;
-    ssrc = ssrc == 0 ? UINT32_MAX : ssrc;
-    uint32_t *slot = find_slot(cipher, ssrc);
-    if (*slot == 0 && cipher->sender_count == CIPHER_MAX_SENDERS)
+    if (!sender_table_find(cipher->heard, ssrc) && sender_table_is_full(cipher->heard))
         return CIPHER_BAD;
     int length = (int)*size;
     const CipherVerdict verdict = verdict_of(operation(cipher->inbound, packet, &length));
     if (verdict != CIPHER_OK)
         return verdict;
-    cipher->sender_count += *slot == 0;
-    *slot = ssrc;
+    sender_table_add(cipher->heard, ssrc);
     *size = (size_t)length;
     return CIPHER_OK;
 }
 
 CipherVerdict cipher_unprotect_rtp(Cipher *cipher, uint8_t *packet, size_t *size)
 {
-    return unprotect(cipher, srtp_unprotect, packet, size, 8);
+    return cipher->gcm ? srtp_gcm_unprotect_rtp(cipher->gcm, packet, size)
+                       : unprotect(cipher, srtp_unprotect, packet, size, 8);
 }
 
 CipherVerdict cipher_unprotect_rtcp(Cipher *cipher, uint8_t *packet, size_t *size)
 {
-    return unprotect(cipher, srtp_unprotect_rtcp, packet, size, 4);
+    return cipher->gcm ? srtp_gcm_unprotect_rtcp(cipher->gcm, packet, size)
+                       : unprotect(cipher, srtp_unprotect_rtcp, packet, size, 4);
 }
 
 static bool protect(srtp_t session, CipherOperation operation, uint8_t *packet, size_t *size)
@@ -182,10 +161,12 @@ static bool protect(srtp_t session, CipherOperation operation, uint8_t *packet, 
 
 bool cipher_protect_rtp(Cipher *cipher, uint8_t *packet, size_t *size)
 {
-    return protect(cipher->outbound, srtp_protect, packet, size);
+    return cipher->gcm ? srtp_gcm_protect_rtp(cipher->gcm, packet, size)
+                       : protect(cipher->outbound, srtp_protect, packet, size);
 }
 
 bool cipher_protect_rtcp(Cipher *cipher, uint8_t *packet, size_t *size)
 {
-    return protect(cipher->outbound, srtp_protect_rtcp, packet, size);
+    return cipher->gcm ? srtp_gcm_protect_rtcp(cipher->gcm, packet, size)
+                       : protect(cipher->outbound, srtp_protect_rtcp, packet, size);
 }

@@ -1,5 +1,6 @@
-/* Protects and unprotects SRTP and SRTCP packets in place (RFC 3711, 7714).
- * Thread: net. Allocates in new, and once for each sender that is heard of first. */
+/* Protects and unprotects SRTP and SRTCP packets in place (RFC 3711, 7714): AES-GCM by srtp_gcm.h,
+ * the rest by libsrtp2.
+ * Thread: net. Allocates in new, and with AES-GCM once for each sender that is heard of first. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +20,6 @@ size_t cipher_key_size(CipherProfile profile);
 size_t cipher_salt_size(CipherProfile profile);
 
 #define CIPHER_MAX_KEY_SIZE 44 /* the largest key and salt together */
-#define CIPHER_MAX_SENDERS 2048
 
 /* Key and salt of each direction, one behind the other. */
 typedef struct {

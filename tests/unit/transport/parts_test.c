@@ -6,6 +6,7 @@
 #include "transport/demux.h"
 #include "transport/dtls.h"
 #include "transport/mailbox_source.h"
+#include "transport/sender_table.h"
 #include "transport_test.h"
 
 /* ---- demux ---- */
@@ -128,10 +129,16 @@ static void test_cipher_verdicts(void)
 static void test_cipher_senders(void)
 {
     CipherPair pair = cipher_pair_new(CIPHER_AEAD_AES_128_GCM);
-    for (uint32_t i = 0; i < CIPHER_MAX_SENDERS; i++)
+    for (uint32_t i = 0; i < SENDER_TABLE_MAX; i++)
         g_assert_cmpint(pass(&pair, i * 4096, 1), ==, CIPHER_OK);
-    g_assert_cmpint(pass(&pair, 99, 1), ==, CIPHER_BAD);
+    CipherPair other = cipher_pair_new(CIPHER_AEAD_AES_128_GCM);
+    CipherPair late = {other.left, pair.right};
+    g_assert_cmpint(pass(&late, 99, 1), ==, CIPHER_BAD);
     g_assert_cmpint(pass(&pair, 0, 2), ==, CIPHER_OK);
+    uint8_t packet[100 + PEER_TRAILER];
+    size_t size = make_rtp(packet, 99, 1);
+    g_assert_false(cipher_protect_rtp(pair.left, packet, &size));
+    cipher_pair_clear(&other);
     cipher_pair_clear(&pair);
 }
 

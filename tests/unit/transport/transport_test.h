@@ -3,3 +3,4 @@
 
 void peer_test_add(void);
 void parts_test_add(void);
+void srtp_gcm_test_add(void);

@@ -1,0 +1,21 @@
+/* What an SRTP context keeps of each sender, found by its SSRC.
+ * Thread: net. Allocates once for each sender; bounded by SENDER_TABLE_MAX. */
+#pragma once
+
+#include "transport/replay_window.h"
+
+#define SENDER_TABLE_MAX 2048
+
+typedef struct {
+    uint32_t ssrc;
+    ReplayWindow rtp, rtcp;
+} SrtpSender;
+
+typedef struct SenderTable SenderTable;
+
+SenderTable *sender_table_new(void);
+void sender_table_free(SenderTable *table);
+
+SrtpSender *sender_table_find(SenderTable *table, uint32_t ssrc); /* NULL: not known */
+SrtpSender *sender_table_add(SenderTable *table, uint32_t ssrc);  /* NULL: one too many */
+bool sender_table_is_full(const SenderTable *table);
