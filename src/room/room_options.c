@@ -196,6 +196,7 @@ static bool parse_flags(int argc, char **argv, RawOptions *raw, GError **error)
          "Print the counters as a JSON line at the end", NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
     };
+    g_set_prgname("roomtape room");
     g_autoptr(GOptionContext) context = g_option_context_new(NULL);
     g_autofree char *help = room_options_help();
     g_option_context_set_summary(

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from harness.judge import judge
+from harness.judge import is_fragmented, judge
 
 
 @contextlib.contextmanager
@@ -22,6 +22,17 @@ def small_disk(folder, kilobytes):
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+def left_fragmented(path, record):
+    """Why, by what the recording said at its end."""
+    verdict = judge(path)
+    assert verdict.errors == []
+    assert verdict.video.duration > 2
+    file = record.messages()[-1]["files"][0]
+    assert is_fragmented(path)[0] and file["layout"] == "fragmented", file
+    assert record.messages()[-1]["outcome"] == "complete"
+    return file["layout_reason"]
+
+
 def test_disk_full_in_the_middle(embedded, record, tmp_path):
     with small_disk(tmp_path / "disk", 300) as disk:
         one = record(embedded(), "--duration", "20s", output=f"{disk}/take.mp4")
@@ -30,6 +41,27 @@ def test_disk_full_in_the_middle(embedded, record, tmp_path):
         verdict = judge(disk / "take.mp4")
         assert verdict.errors == []
         assert verdict.video.duration > 1
+
+
+def test_no_room_for_a_second_copy(embedded, record, tmp_path):
+    """It stays as it was written, and plays."""
+    with small_disk(tmp_path / "disk", 460) as disk:
+        one = record(embedded(), "--duration", "5s", output=f"{disk}/take.mp4")
+        assert one.finish(60) == 0, one.tail()
+        assert left_fragmented(disk / "take.mp4", one) == (
+            "There is not enough free space for a second copy."
+        )
+
+
+def test_too_large_to_be_finalised(embedded, record, tmp_path):
+    settings = {"OUTPUT_FINALIZE_MAX_BYTES": "10KiB"}
+    one = record(
+        embedded(), "--duration", "3s", output=f"{tmp_path}/take.mp4", settings=settings
+    )
+    assert one.finish(60) == 0, one.tail()
+    assert left_fragmented(tmp_path / "take.mp4", one) == (
+        "It is larger than finalize_max_bytes (10240)."
+    )
 
 
 def test_folder_that_cannot_be_made(embedded, record, tmp_path):
