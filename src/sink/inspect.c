@@ -27,21 +27,28 @@ static bool fail(char *error, size_t error_size, const char *path, const char *w
     return false;
 }
 
-static const char *container_of(const AVFormatContext *format)
+#define EBML_HEAD_BYTES 64
+
+/* One demuxer reads both; the document type in the first element tells them apart (RFC 8794
+ * 11.2.3). */
+static const char *document_type(const char *path)
+{
+    static const uint8_t webm[] = {0x42, 0x82, 0x84, 'w', 'e', 'b', 'm'};
+    uint8_t head[EBML_HEAD_BYTES];
+    FILE *file = fopen(path, "rbe");
+    if (file == NULL)
+        return "mkv";
+    const size_t size = fread(head, 1, sizeof head, file);
+    fclose(file);
+    return memmem(head, size, webm, sizeof webm) != NULL ? "webm" : "mkv";
+}
+
+static const char *container_of(const AVFormatContext *format, const char *path)
 {
     const char *name = format->iformat->name;
     if (strstr(name, "mp4") != NULL)
         return "mp4";
-    if (strstr(name, "matroska") == NULL)
-        return strcmp(name, "ogg") == 0 ? "ogg" : name;
-    /* One demuxer reads both; the document type is not told, the codecs are. */
-    for (unsigned i = 0; i < format->nb_streams; i++) {
-        const enum AVCodecID id = format->streams[i]->codecpar->codec_id;
-        if (id != AV_CODEC_ID_VP8 && id != AV_CODEC_ID_VP9 && id != AV_CODEC_ID_AV1 &&
-            id != AV_CODEC_ID_OPUS && id != AV_CODEC_ID_VORBIS)
-            return "matroska";
-    }
-    return "webm";
+    return strstr(name, "matroska") != NULL ? document_type(path) : name;
 }
 
 static void describe_layout(const char *path, Inspection *inspection)
@@ -52,7 +59,7 @@ static void describe_layout(const char *path, Inspection *inspection)
     else if (strcmp(inspection->container, "ogg") == 0)
         layout = "pages";
     else if (strcmp(inspection->container, "webm") == 0 ||
-             strcmp(inspection->container, "matroska") == 0)
+             strcmp(inspection->container, "mkv") == 0)
         layout = "clusters";
     snprintf(inspection->layout, sizeof inspection->layout, "%s", layout);
 }
@@ -185,7 +192,7 @@ static bool inspect_format(AVFormatContext *format, const char *path, Inspection
     struct stat status;
     if (stat(path, &status) == 0)
         inspection->bytes = (uint64_t)status.st_size;
-    snprintf(inspection->container, sizeof inspection->container, "%s", container_of(format));
+    snprintf(inspection->container, sizeof inspection->container, "%s", container_of(format, path));
     describe_layout(path, inspection);
     describe_tracks(format, inspection, track_of);
     read_packets(format, track_of, inspection, progress);

@@ -26,7 +26,7 @@ typedef struct {
 } InspectTrack;
 
 typedef struct {
-    char container[32]; /* "mp4", "webm", "matroska", "ogg" */
+    char container[32]; /* "mp4", "webm", "mkv", "ogg" */
     char layout[32];    /* "plain" (index first), "index_last", "fragmented", "clusters", "pages" */
     uint64_t bytes;
     int64_t duration_ns;

@@ -96,7 +96,8 @@ static bool write_packet(TrackSet *set, SinkTrack *track, const PartPacket *pack
     return true;
 }
 
-/* Whole packets of silence from the track's end, none of which passes `until_ns`. */
+/* Whole packets of silence from the track's end, none of which passes `until_ns`; one alone, at the
+ * end of a file, is no gap. */
 static bool fill_silence(TrackSet *set, SinkTrack *track, int64_t until_ns, int64_t now_ns)
 {
     size_t size = 0;
@@ -115,7 +116,8 @@ static bool fill_silence(TrackSet *set, SinkTrack *track, int64_t until_ns, int6
             return false;
     }
     if (track->end_ns > start_ns) {
-        sink_track_add_gap(track, start_ns, track->end_ns);
+        if (track->end_ns - start_ns >= HOLE_NS)
+            sink_track_add_gap(track, start_ns, track->end_ns);
         track->result.silence_ns += track->end_ns - start_ns;
         ledger_add(&track->info.counters->silence_ns, (uint64_t)(track->end_ns - start_ns));
     }

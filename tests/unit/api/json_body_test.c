@@ -77,7 +77,8 @@ static void test_refuses(void)
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(GError) error = NULL;
         const size_t size = rows[i].size > 0 ? rows[i].size : strlen(rows[i].text);
-        g_test_message("%s", rows[i].text);
+        g_autofree char *shown = g_strescape(rows[i].text, NULL);
+        g_test_message("%s", shown);
         g_assert_null(parse(rows[i].text, size, &error));
         g_assert_error(error, API_ERROR, API_ERROR_REQUEST);
         g_assert_true(g_str_has_prefix(error->message, "The body has to be one JSON object, but "));

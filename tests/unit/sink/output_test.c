@@ -25,6 +25,7 @@ static const FormatRow format_rows[] = {
     {"vp8-opus-webm", CONTAINER_AUTO, CONTAINER_WEBM, CODEC_VP8, CODEC_OPUS, true, "clusters"},
     {"vp9-opus-webm", CONTAINER_WEBM, CONTAINER_WEBM, CODEC_VP9, CODEC_OPUS, true, "clusters"},
     {"av1-opus-webm", CONTAINER_WEBM, CONTAINER_WEBM, CODEC_AV1, CODEC_OPUS, true, "clusters"},
+    {"vp8-opus-mkv", CONTAINER_MKV, CONTAINER_MKV, CODEC_VP8, CODEC_OPUS, true, "clusters"},
     {"h264-opus-mkv", CONTAINER_MKV, CONTAINER_MKV, CODEC_H264, CODEC_OPUS, true, "clusters"},
     {"h265-opus-mkv", CONTAINER_MKV, CONTAINER_MKV, CODEC_H265, CODEC_OPUS, true, "clusters"},
     {"vp8-pcmu-mkv", CONTAINER_AUTO, CONTAINER_MKV, CODEC_VP8, CODEC_PCMU, true, "clusters"},
@@ -38,6 +39,7 @@ static void check_inspection(const FormatRow *row, const char *path)
     Inspection inspection = {0};
     char error[200] = "";
     g_assert_true(inspect_file(path, &inspection, error, sizeof error));
+    g_assert_cmpstr(inspection.container, ==, container_name(row->got));
     g_assert_cmpstr(inspection.layout, ==, row->layout);
     g_assert_cmpfloat_with_epsilon((double)inspection.duration_ns / NS_PER_SECOND, 2, 0.05);
     g_assert_cmpint(inspection.start_offset_ns, ==, 0);

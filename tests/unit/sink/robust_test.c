@@ -355,6 +355,20 @@ static void test_not_finalized(void)
     test_output_free(test);
 }
 
+/* The last packet of sound ends with the picture only by chance. */
+static void test_even_end_is_no_gap(void)
+{
+    TestOutput *test = test_output_new(CONTAINER_MP4);
+    test_output_add(test, CODEC_H264, false);
+    test_output_add(test, CODEC_OPUS, false);
+    test_output_feed(test, 0, START_NS + 25 * NS_PER_MS, 2);
+    test_output_feed(test, 1, START_NS, 2);
+    test_output_stop(test, true);
+    for (unsigned i = 0; i < test->result.track_count; i++)
+        g_assert_cmpuint(test->result.tracks[i].gap_count, ==, 0);
+    test_output_free(test);
+}
+
 void robust_test_add(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(kill_rows); i++) {
@@ -371,4 +385,5 @@ void robust_test_add(void)
     g_test_add_func("/robust/codec-unsupported", test_codec_unsupported);
     g_test_add_func("/robust/nothing", test_nothing);
     g_test_add_func("/robust/not-finalized", test_not_finalized);
+    g_test_add_func("/robust/even-end", test_even_end_is_no_gap);
 }
