@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "cli/commands.h"
 #include "room/embedded_room.h"
+#include "sink/av_lines.h"
 
 static const Command *const commands[] = {
     &record_command, &serve_command, &token_command, &inspect_command, &doctor_command,
@@ -77,9 +79,29 @@ static int run_command(const Command *command, char **arguments)
     return command->run(flags);
 }
 
+static void take_glib_line(const char *domain, GLogLevelFlags level, const char *line,
+                           gpointer data)
+{
+    (void)data;
+    const bool is_error = level & (G_LOG_LEVEL_ERROR | G_LOG_LEVEL_CRITICAL);
+    const bool is_warning = level & G_LOG_LEVEL_WARNING;
+    log_line(is_error     ? LOG_ERROR
+             : is_warning ? LOG_WARNING
+                          : LOG_DEBUG,
+             domain != NULL ? domain : "glib", NULL, "%s", line);
+}
+
+/* Whatever a library has to say keeps the log's form and level. */
+static void collect_lines(void)
+{
+    g_log_set_default_handler(take_glib_line, NULL);
+    av_lines_to_log();
+}
+
 int cli_main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN);
+    collect_lines();
     if (argc < 2) {
         fputs(help_text, stderr);
         return EXIT_USAGE;

@@ -24,6 +24,7 @@ struct ContainerWriter {
     Container container;
     bool plain;
     bool started, finished;
+    bool is_discontinuous; /* the next packet begins a fragment with a time of its own */
     uint64_t expected_packets;
     int64_t last_ticks[MAX_STREAMS];
 };
@@ -161,6 +162,21 @@ int container_writer_start(ContainerWriter *writer)
     return fragment_file_commit(writer->file);
 }
 
+/* The muxer compares the first packet of a fragment with the guessed end of the last one before it
+ * heeds frag_discont, and moves one that comes earlier. An empty packet makes it heed first. */
+static int begin_fragment(ContainerWriter *writer, unsigned stream, int64_t ticks)
+{
+    const bool is_due = writer->is_discontinuous && ticks - 1 > writer->last_ticks[stream];
+    if (!is_due || writer->last_ticks[stream] == AV_NOPTS_VALUE)
+        return 0;
+    writer->is_discontinuous = false;
+    AVPacket *out = writer->packet;
+    av_packet_unref(out);
+    out->stream_index = (int)stream;
+    out->pts = out->dts = ticks - 1;
+    return av_write_frame(writer->format, out);
+}
+
 int container_writer_write(ContainerWriter *writer, const ContainerWriterPacket *packet)
 {
     const AVRational ns = {1, NS_PER_SECOND};
@@ -169,6 +185,9 @@ int container_writer_write(ContainerWriter *writer, const ContainerWriterPacket 
     const int64_t last = writer->last_ticks[packet->stream];
     if (last != AV_NOPTS_VALUE && ticks <= last)
         ticks = last + 1;
+    const int error = begin_fragment(writer, packet->stream, ticks);
+    if (error < 0)
+        return error;
     writer->last_ticks[packet->stream] = ticks;
 
     AVPacket *out = writer->packet;
@@ -190,7 +209,8 @@ int container_writer_flush(ContainerWriter *writer)
     if (error < 0)
         return error;
     /* Each fragment tells its own time: else a gap before it would be lost. */
-    if (writer->container == CONTAINER_MP4 && !writer->plain)
+    writer->is_discontinuous = writer->container == CONTAINER_MP4 && !writer->plain;
+    if (writer->is_discontinuous)
         av_opt_set(writer->format->priv_data, "movflags", "+frag_discont", 0);
     return fragment_file_commit(writer->file);
 }

@@ -18,5 +18,6 @@ int main(int argc, char **argv)
     inspect_test_add();
     parts_test_add();
     robust_test_add();
+    container_writer_test_add();
     return g_test_run();
 }

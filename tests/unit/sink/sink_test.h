@@ -6,3 +6,4 @@ void output_test_add(void);
 void inspect_test_add(void);
 void parts_test_add(void);
 void robust_test_add(void);
+void container_writer_test_add(void);
