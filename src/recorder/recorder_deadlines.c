@@ -257,7 +257,7 @@ static const TrackContext *hopeless(const WebRTCRecorder *recorder)
 
 static void check_hope(WebRTCRecorder *recorder)
 {
-    if (recorder->started || recorder->reconnecting)
+    if (recorder->started || recorder->reconnecting || recorder->successors->len > 0)
         return;
     const TrackContext *track = hopeless(recorder);
     if (track)
@@ -283,8 +283,8 @@ static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {
-        check_connection, check_media,    check_reconnect,  check_publishers,
-        check_tracks,     check_duration, refresh_sidecars,
+        check_connection, check_media,  check_reconnect, recorder_admit_successors,
+        check_publishers, check_tracks, check_duration,  refresh_sidecars,
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (recorder_is_ending(recorder))

@@ -32,6 +32,7 @@ struct WebRTCRecorder {
     bool net_stopped;
     GPtrArray *tracks;      /* of TrackContext*, by id */
     GPtrArray *outputs;     /* of OutputSlot*, by index */
+    GPtrArray *successors;  /* published while their seat is taken; owned by recorder_tracks */
     GHashTable *publishers; /* identity -> number + 1 */
 
     char *room_name, *room_sid, *server_version;
@@ -79,6 +80,9 @@ void recorder_connect(WebRTCRecorder *recorder);
 
 /* recorder_tracks */
 RoomViewOut recorder_room_view_out(WebRTCRecorder *recorder);
+GPtrArray *recorder_successors_new(void);
+/* Those whose seat has become free take it, those that waited long enough get one of their own. */
+void recorder_admit_successors(WebRTCRecorder *recorder, int64_t now_ns);
 TrackContext *recorder_track(const WebRTCRecorder *recorder, unsigned track_id);
 TrackContext *recorder_find_track(const WebRTCRecorder *recorder, const char *track_sid);
 bool recorder_wants(const WebRTCRecorder *recorder, const char *identity);

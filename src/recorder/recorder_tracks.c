@@ -196,15 +196,10 @@ static void receive(WebRTCRecorder *recorder, TrackContext *track)
     recorder_subscribe(recorder, track);
 }
 
-static void on_track_published(void *owner, const Participant *participant,
-                               const Publication *publication)
+static void admit(WebRTCRecorder *recorder, const Participant *participant,
+                  const Publication *publication)
 {
-    WebRTCRecorder *recorder = owner;
     const char *identity = participant->identity;
-    if (recorder_is_ending(recorder) || !recorder_wants(recorder, identity))
-        return;
-    if (recorder->request->audio_only && publication->kind == TRACK_VIDEO)
-        return;
     bool is_new;
     TrackContext *track = take_seat(recorder, identity, publication, &is_new);
     if (!track) {
@@ -228,6 +223,80 @@ static void on_track_published(void *owner, const Participant *participant,
         output_set_muted(slot->output, track->id, track->muted);
     }
     receive(recorder, track);
+}
+
+/* ---- successors ---- */
+
+/* A client that replaces a track announces the new one some 100 ms before the old one's end. */
+#define SUCCESSOR_PATIENCE_NS (700 * NS_PER_MS)
+
+typedef struct {
+    char *sid;
+    int64_t due_ns; /* then it is one track more */
+} Successor;
+
+static void successor_free(gpointer data)
+{
+    Successor *successor = data;
+    g_free(successor->sid);
+    g_free(successor);
+}
+
+GPtrArray *recorder_successors_new(void)
+{
+    return g_ptr_array_new_with_free_func(successor_free);
+}
+
+static bool has_live_seat(const WebRTCRecorder *recorder, const char *identity,
+                          const Publication *publication)
+{
+    const TrackSource source = track_context_source(publication);
+    for (unsigned i = 0; i < recorder->tracks->len; i++) {
+        const TrackContext *track = recorder->tracks->pdata[i];
+        if (track->published && is_same_seat(track, identity, publication->kind, source))
+            return true;
+    }
+    return false;
+}
+
+static void let_wait(WebRTCRecorder *recorder, const Publication *publication)
+{
+    Successor *successor = g_new0(Successor, 1);
+    successor->sid = g_strdup(publication->sid);
+    successor->due_ns = clock_monotonic_ns() + SUCCESSOR_PATIENCE_NS;
+    g_ptr_array_add(recorder->successors, successor);
+}
+
+void recorder_admit_successors(WebRTCRecorder *recorder, int64_t now_ns)
+{
+    const RoomView *room = recorder->signal ? signal_client_room(recorder->signal) : NULL;
+    for (unsigned i = 0; room && i < recorder->successors->len;) {
+        const Successor *successor = recorder->successors->pdata[i];
+        const Participant *participant = NULL;
+        const Publication *publication = room_view_find_track(room, successor->sid, &participant);
+        if (publication && now_ns < successor->due_ns &&
+            has_live_seat(recorder, participant->identity, publication)) {
+            i++;
+            continue;
+        }
+        g_ptr_array_remove_index(recorder->successors, i);
+        if (publication)
+            admit(recorder, participant, publication);
+    }
+}
+
+static void on_track_published(void *owner, const Participant *participant,
+                               const Publication *publication)
+{
+    WebRTCRecorder *recorder = owner;
+    if (recorder_is_ending(recorder) || !recorder_wants(recorder, participant->identity))
+        return;
+    if (recorder->request->audio_only && publication->kind == TRACK_VIDEO)
+        return;
+    if (has_live_seat(recorder, participant->identity, publication))
+        let_wait(recorder, publication);
+    else
+        admit(recorder, participant, publication);
 }
 
 static void on_track_changed(void *owner, const Participant *participant,
@@ -263,10 +332,11 @@ static void on_track_unpublished(void *owner, const Participant *participant,
     g_autofree char *name = recorder_track_name(track);
     recorder_note(recorder, "The %s is no longer published.", name);
     net_session_unbind(recorder->net, publication->sid);
-    if (!track->asked)
-        return;
-    OutputSlot *slot = recorder->outputs->pdata[track->output];
-    output_set_muted(slot->output, track->id, true);
+    if (track->asked) {
+        OutputSlot *slot = recorder->outputs->pdata[track->output];
+        output_set_muted(slot->output, track->id, true);
+    }
+    recorder_admit_successors(recorder, clock_monotonic_ns());
 }
 
 static void on_participant_joined(void *owner, const Participant *participant)

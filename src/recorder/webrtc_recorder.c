@@ -274,6 +274,7 @@ WebRTCRecorder *webrtc_recorder_new(const RecorderEnvironment *environment,
     recorder->out = out;
     recorder->tracks = g_ptr_array_new_with_free_func((GDestroyNotify)track_context_free);
     recorder->outputs = g_ptr_array_new_with_free_func((GDestroyNotify)output_slot_free);
+    recorder->successors = recorder_successors_new();
     recorder->publishers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     recorder->room_name = g_strdup(request->room);
     recorder->identity = g_strdup_printf("roomtape-%08x%08x", g_random_int(), g_random_int());
@@ -290,6 +291,7 @@ void webrtc_recorder_free(WebRTCRecorder *recorder)
     net_session_free(recorder->net);
     g_ptr_array_unref(recorder->outputs);
     g_ptr_array_unref(recorder->tracks);
+    g_ptr_array_unref(recorder->successors);
     g_hash_table_unref(recorder->publishers);
     recording_request_free(recorder->request);
     g_free(recorder->identity);

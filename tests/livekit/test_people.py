@@ -4,6 +4,8 @@ import json
 import pathlib
 import time
 
+import pytest
+
 from harness.expect import (
     expect_balanced,
     expect_every_frame,
@@ -193,6 +195,23 @@ def test_names_of_strangers_stay_in_the_folder(serve, room, publisher, server):
     new = {p for p in serve.folder.parent.rglob("*")} - before
     assert all(p.is_relative_to(serve.folder) or "livekit" in str(p) for p in new), new
     assert not pathlib.Path("/tmp/evil").exists()
+
+
+@pytest.mark.parametrize("kind", ["video", "audio"])
+def test_replaced_at_once(serve, room, publisher, kind):
+    """The new track is announced before the old one's end; both are the same person's."""
+    alice = publisher("alice", codec="h264")
+    serve.start(room, output_format="mp4")
+    time.sleep(3)
+    alice.unpublish(kind), alice.publish(kind)
+    time.sleep(3)
+    status = stopped(serve, room)
+    assert status["outcome"] == "complete", status
+    assert len(status["outputs"]) == 1, status["outputs"]
+    verdict = expect_plays(status["output_path"])
+    assert verdict.video.duration > 5 and verdict.audio.duration > 5
+    assert verdict.video.longest_gap < 2.5
+    expect_balanced(status)
 
 
 def test_sidecars_tell_what_is_in_the_files(serve, room, publisher):
