@@ -8,6 +8,8 @@ void answer_text(SoupServerMessage *message, unsigned status, const char *conten
     SoupMessageHeaders *headers = soup_server_message_get_response_headers(message);
     soup_message_headers_replace(headers, "Cache-Control", "no-store");
     soup_message_headers_replace(headers, "X-Content-Type-Options", "nosniff");
+    /* libsoup 3.2 keeps the socket of a client that hangs up between two requests. */
+    soup_message_headers_replace(headers, "Connection", "close");
     soup_server_message_set_status(message, status, NULL);
     soup_server_message_set_response(message, content_type, SOUP_MEMORY_COPY, text, strlen(text));
 }

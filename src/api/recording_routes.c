@@ -59,6 +59,13 @@ static void copy_error(JsonObject *status, JsonObject *to)
     json_object_set_string_member(to, "detail", error != NULL ? error : code);
 }
 
+/* A stop that says 404 is one of an id that nobody knows. */
+static unsigned failed_status(OutcomeCode code, const char *const *members)
+{
+    const int status = code != CODE_NONE ? outcome_code_http_status(code) : 503;
+    return members == stop_members && status == 404 ? 503 : (unsigned)status;
+}
+
 /* Takes some members of a status; one that failed is an error with its code's HTTP status. */
 static void answer_status(SoupServerMessage *message, JsonObject *status,
                           const char *const *members)
@@ -71,8 +78,7 @@ static void answer_status(SoupServerMessage *message, JsonObject *status,
     for (; *members != NULL; members++)
         copy_member(status, body, *members);
     copy_error(status, body);
-    const int failed_status = code != CODE_NONE ? outcome_code_http_status(code) : 503;
-    answer_json(message, has_failed ? (unsigned)failed_status : 200, body);
+    answer_json(message, has_failed ? failed_status(code, members) : 200, body);
 }
 
 static void answer_unknown(SoupServerMessage *message, const char *mint_id)

@@ -190,8 +190,10 @@ static Admission check_request(const EmbeddedRoom *room, SoupServerMessage *mess
 static void answer(SoupServerMessage *message, unsigned status, const char *text)
 {
     soup_server_message_set_status(message, status, NULL);
-    soup_message_headers_replace(soup_server_message_get_response_headers(message),
-                                 "Access-Control-Allow-Origin", "*");
+    SoupMessageHeaders *const headers = soup_server_message_get_response_headers(message);
+    soup_message_headers_replace(headers, "Access-Control-Allow-Origin", "*");
+    /* libsoup 3.2 keeps the socket of a client that hangs up between two requests. */
+    soup_message_headers_replace(headers, "Connection", "close");
     soup_server_message_set_response(message, "text/plain; charset=utf-8", SOUP_MEMORY_COPY, text,
                                      strlen(text));
 }

@@ -178,17 +178,18 @@ static void raw_clear(RawOptions *raw)
 
 static bool parse_flags(int argc, char **argv, RawOptions *raw, GError **error)
 {
+    /* FILENAME: as it was given; the rest would depend on the locale. */
     const GOptionEntry entries[] = {
         {"port", 'p', 0, G_OPTION_ARG_INT, &raw->port,
          "Listen on that port of 127.0.0.1 (default: a free one)", "PORT"},
-        {"room", 'r', 0, G_OPTION_ARG_STRING, &raw->room_name, "Name of the room (demo)", "NAME"},
+        {"room", 'r', 0, G_OPTION_ARG_FILENAME, &raw->room_name, "Name of the room (demo)", "NAME"},
         {"api-key", 0, 0, G_OPTION_ARG_STRING, &raw->api_key, "API key (devkey)", "KEY"},
         {"api-secret", 0, 0, G_OPTION_ARG_STRING, &raw->api_secret,
          "API secret (default: a random one, printed)", "SECRET"},
-        {"publisher", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw->publishers,
+        {"publisher", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw->publishers,
          "A synthetic publisher; may be given often (default: alice)", "TEXT"},
         {"empty", 0, 0, G_OPTION_ARG_NONE, &raw->empty, "No publisher at all", NULL},
-        {"fault", 0, 0, G_OPTION_ARG_STRING_ARRAY, &raw->faults,
+        {"fault", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw->faults,
          "Something that goes wrong; may be given often", "TEXT"},
         {"seed", 0, 0, G_OPTION_ARG_INT, &raw->seed, "Seed of losses and jitter (1)", "NUMBER"},
         {"duration", 0, 0, G_OPTION_ARG_STRING, &raw->duration, "End after that long", "TIME"},

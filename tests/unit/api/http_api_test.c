@@ -44,6 +44,29 @@ static void test_port_that_is_taken(void)
     http_scene_clear(&scene);
 }
 
+static unsigned open_files(void)
+{
+    g_autoptr(GDir) folder = g_dir_open("/proc/self/fd", 0, NULL);
+    unsigned count = 0;
+    while (g_dir_read_name(folder) != NULL)
+        count++;
+    return count;
+}
+
+/* Clients that ask for nothing special, as curl does. */
+static void test_no_socket_is_left(void)
+{
+    HttpScene scene = http_scene_new();
+    const char request[] = "GET /healthz HTTP/1.1\r\nHost: @\r\n\r\n";
+    const unsigned before = open_files();
+    for (unsigned i = 0; i < 20; i++) {
+        g_autofree char *answer = http_call_finish(http_call_send(&scene, request, -1));
+        g_assert_cmpuint(http_answer_status(answer), ==, 200);
+    }
+    g_assert_cmpuint(open_files(), <, before + 10); /* the last ones may be closing */
+    http_scene_clear(&scene);
+}
+
 /* Whole requests; "@" is the server's host and port. */
 static const struct {
     const char *request;
@@ -282,6 +305,7 @@ void http_api_test_add(void)
 {
     g_test_add_func("/http-api/loopback-only", test_listens_on_loopback_only);
     g_test_add_func("/http-api/port-that-is-taken", test_port_that_is_taken);
+    g_test_add_func("/http-api/no-socket-is-left", test_no_socket_is_left);
     g_test_add_func("/http-api/refused-requests", test_refused_requests);
     g_test_add_func("/http-api/allow-header", test_allow_header);
     g_test_add_func("/http-api/body-over-the-limit", test_body_over_the_limit);
