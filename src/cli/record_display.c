@@ -154,12 +154,15 @@ static void print_end(const RecordingStatus *status)
 void record_display_end(RecordDisplay *display, const RecordingStatus *status)
 {
     close_line(display);
-    if (display->mode == DISPLAY_JSON)
-        print_json(status_json(status));
-    else
-        print_end(status);
-    fflush(stdout);
     const Outcome *outcome = &status->outcome;
+    if (display->mode == DISPLAY_JSON) {
+        JsonObject *object = status_json(status);
+        json_object_set_boolean_member(object, "success", outcome->kind != OUTCOME_FAILED);
+        print_json(object);
+    } else {
+        print_end(status);
+    }
+    fflush(stdout);
     if (outcome->code != CODE_NONE)
         fprintf(stderr, "roomtape: %s: %s: %s\n", outcome_kind_name(outcome->kind),
                 outcome_code_name(outcome->code), outcome->sentence);

@@ -15,7 +15,8 @@ typedef struct {
     Sidecar *sidecar;
     char *path; /* of the first file; after the end: of the final one */
     Container container;
-    bool opened, stopping, finished;
+    bool stopping, finished;
+    unsigned opened; /* as which of the recording's files, from 1; 0 = not yet */
     Outcome failure;
     OutputFile *files; /* owned, after the end */
     unsigned file_count;

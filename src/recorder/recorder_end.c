@@ -7,6 +7,7 @@
 
 #define NET_STOP_DEADLINE_NS (5 * NS_PER_SECOND)
 #define FILES_STOP_DEADLINE_NS (60 * NS_PER_SECOND)
+#define UNNOTICED_LOSS_NS NS_PER_SECOND /* an end so soon after a loss may be its reason */
 
 /* ---- judging ---- */
 
@@ -156,6 +157,7 @@ static void begin_stop(WebRTCRecorder *recorder)
     recorder->stopped_ns = clock_monotonic_ns();
     recorder->stop_deadline_ns = recorder->stopped_ns + NET_STOP_DEADLINE_NS;
     recorder_set_state(recorder, EVENT_STOP);
+    recorder->reconnecting = false;
     recorder_leave(recorder);
     if (recorder->net)
         net_session_stop(recorder->net);
@@ -206,11 +208,27 @@ void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns)
                                         : "the media connection to be closed");
 }
 
+/* A wanted end does not make up for what did not come before it. */
+static void note_lost_end(WebRTCRecorder *recorder)
+{
+    if (!recorder->reconnecting || !recorder->started)
+        return;
+    const int64_t lost_ns =
+        recorder->reconnect_deadline_ns - recorder->environment.config->reconnect_ns;
+    const int64_t missing_ns = clock_monotonic_ns() - lost_ns;
+    if (missing_ns > UNNOTICED_LOSS_NS)
+        outcome_set(&recorder->cause, OUTCOME_FAILED, CODE_RECONNECT_FAILED,
+                    "The connection to the room was lost and had not come back: the last %.1f s "
+                    "are missing.",
+                    (double)missing_ns / (double)NS_PER_SECOND);
+}
+
 void recorder_end(WebRTCRecorder *recorder, EndReason reason)
 {
     if (recorder_is_ending(recorder))
         return;
     recorder->end_reason = reason;
+    note_lost_end(recorder);
     begin_stop(recorder);
 }
 

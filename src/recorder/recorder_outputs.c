@@ -12,7 +12,7 @@ static void on_opened(void *owner, const char *path, Container container)
     OutputOwner *pair = owner;
     OutputSlot *slot = pair->slot;
     if (!slot->opened) {
-        slot->opened = true;
+        slot->opened = ++pair->recorder->opened_count;
         slot->path = g_strdup(path);
         slot->container = container;
     }

@@ -32,6 +32,7 @@ struct WebRTCRecorder {
     bool net_stopped;
     GPtrArray *tracks;      /* of TrackContext*, by id */
     GPtrArray *outputs;     /* of OutputSlot*, by index */
+    unsigned opened_count;  /* of them have a file */
     GPtrArray *successors;  /* published while their seat is taken; owned by recorder_tracks */
     GHashTable *publishers; /* identity -> number + 1 */
 
@@ -61,6 +62,10 @@ struct WebRTCRecorder {
     RecorderEvent events[STATUS_MAX_EVENTS];
     unsigned event_count;
 };
+
+/* recorder_status */
+/* Each item's `since` is when it came about, not when somebody asked. */
+void recorder_note_checklist(WebRTCRecorder *recorder);
 
 /* webrtc_recorder */
 void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event);

@@ -116,18 +116,28 @@ static unsigned output_count(const WebRTCRecorder *recorder)
     unsigned count = 0;
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         const OutputSlot *slot = recorder->outputs->pdata[i];
-        count += slot->finished ? slot->file_count : slot->opened;
+        count += slot->finished ? slot->file_count : slot->opened > 0;
     }
     return count;
 }
 
+static int compare_opened(const void *a, const void *b)
+{
+    const OutputSlot *left = *(OutputSlot *const *)a, *right = *(OutputSlot *const *)b;
+    return left->opened < right->opened ? -1 : left->opened > right->opened;
+}
+
+/* In the order in which they were opened, so that the first stays the first. */
 static void copy_outputs(const WebRTCRecorder *recorder, RecordingStatus *status)
 {
     status->output_count = output_count(recorder);
     status->outputs = calloc(status->output_count + 1, sizeof *status->outputs);
     OutputStatus *next = status->outputs;
-    for (unsigned i = 0; i < recorder->outputs->len; i++) {
-        const OutputSlot *slot = recorder->outputs->pdata[i];
+    g_autoptr(GPtrArray) slots = g_ptr_array_copy(recorder->outputs, NULL, NULL);
+    g_ptr_array_set_free_func(slots, NULL);
+    g_ptr_array_sort(slots, compare_opened);
+    for (unsigned i = 0; i < slots->len; i++) {
+        const OutputSlot *slot = slots->pdata[i];
         const OutputStatus *first = next;
         for (unsigned k = 0; k < slot->file_count; k++)
             copy_file(slot, &slot->files[k], next++);
@@ -229,6 +239,11 @@ RecordingStatus *webrtc_recorder_status(WebRTCRecorder *recorder)
     copy_events(recorder, status);
     copy_checklist(recorder, status);
     return status;
+}
+
+void recorder_note_checklist(WebRTCRecorder *recorder)
+{
+    recording_status_free(webrtc_recorder_status(recorder));
 }
 
 /* ---- sidecars ---- */

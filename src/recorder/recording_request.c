@@ -60,6 +60,16 @@ static void replace_if_missing(char **field, const char *value)
         *field = g_strdup(value);
 }
 
+/* What is told of a file is to hold from everywhere, also after a restart in another folder. */
+static void make_absolute(char **directory)
+{
+    if (!*directory)
+        return;
+    char *absolute = g_canonicalize_filename(*directory, NULL);
+    g_free(*directory);
+    *directory = absolute;
+}
+
 /* The configured key must not sign for somebody else's server. */
 static bool may_sign(const Config *config, const RecordingRequest *request)
 {
@@ -75,6 +85,7 @@ void recording_request_complete(RecordingRequest *request, const Config *config)
     replace_if_missing(&request->url, config->url);
     replace_if_missing(&request->ca_file, config->ca_file);
     replace_if_missing(&request->directory, config->output_dir);
+    make_absolute(&request->directory);
     replace_if_missing(&request->output_template, config->output_template);
     if (!request->mint_id)
         request->mint_id = g_uuid_string_random();
@@ -172,9 +183,30 @@ static bool check_template(const RecordingRequest *request, Outcome *ret_refusal
     return false;
 }
 
+/* A client's path to the status of such an id would lead elsewhere. */
+static bool check_mint_id(const char *mint_id, Outcome *ret_refusal)
+{
+    if (g_strcmp0(mint_id, ".") != 0 && g_strcmp0(mint_id, "..") != 0)
+        return true;
+    outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
+                "The mint_id must not be '%s', which no URL can end with.", mint_id);
+    return false;
+}
+
+static bool check_participants(char **participants, Outcome *ret_refusal)
+{
+    for (char **identity = participants; identity && *identity; identity++) {
+        if (!check_name_text("participant", *identity, ret_refusal))
+            return false;
+    }
+    return true;
+}
+
 bool recording_request_check(RecordingRequest *request, Outcome *ret_refusal)
 {
-    return check_name_text("mint_id", request->mint_id, ret_refusal) &&
+    return check_mint_id(request->mint_id, ret_refusal) &&
+           check_participants(request->participants, ret_refusal) &&
+           check_name_text("mint_id", request->mint_id, ret_refusal) &&
            check_url(request->url, ret_refusal) && check_token(request, ret_refusal) &&
            check_room(request, ret_refusal) && check_template(request, ret_refusal);
 }

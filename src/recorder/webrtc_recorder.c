@@ -33,6 +33,8 @@ void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event)
     recorder->state = new;
     log_info("recorder", recorder->request->mint_id, "State %s -> %s (%s).",
              recording_state_name(old), recording_state_name(new), recording_event_name(event));
+    recorder_note_checklist(recorder);
+    recorder->sidecar_due_ns = 0;
     recorder->out.state_changed(recorder->out.owner, recorder, new);
 }
 

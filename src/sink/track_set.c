@@ -13,6 +13,7 @@
 #define HOLE_NS (40 * NS_PER_MS)          /* more than one packet is missing */
 #define SILENCE_LAG_NS NS_PER_SECOND      /* sound this far behind is not coming any more */
 #define SILENCE_KEEP_NS (500 * NS_PER_MS) /* and is filled up to so much before the others */
+#define END_GAP_NS (200 * NS_PER_MS)      /* less evens out the ends of a file's tracks */
 #define BACK_STEP_NS NS_PER_SECOND        /* a time further back than this has no place */
 #define BEFORE_ZERO_NS (10 * NS_PER_MS)
 #define VIDEO_GAP_NS NS_PER_SECOND
@@ -96,8 +97,8 @@ static bool write_packet(TrackSet *set, SinkTrack *track, const PartPacket *pack
     return true;
 }
 
-/* Whole packets of silence from the track's end, none of which passes `until_ns`; one alone, at the
- * end of a file, is no gap. */
+/* Whole packets of silence from the track's end, none of which passes `until_ns`; what
+ * evens out the end of a file is no gap. */
 static bool fill_silence(TrackSet *set, SinkTrack *track, int64_t until_ns, int64_t now_ns)
 {
     size_t size = 0;
@@ -116,7 +117,7 @@ static bool fill_silence(TrackSet *set, SinkTrack *track, int64_t until_ns, int6
             return false;
     }
     if (track->end_ns > start_ns) {
-        if (track->end_ns - start_ns >= HOLE_NS)
+        if (!set->is_stopping || track->end_ns - start_ns >= END_GAP_NS)
             sink_track_add_gap(track, start_ns, track->end_ns);
         track->result.silence_ns += track->end_ns - start_ns;
         ledger_add(&track->info.counters->silence_ns, (uint64_t)(track->end_ns - start_ns));

@@ -217,7 +217,7 @@ def test_without_waiting(serve, room):
     assert time.monotonic() - began < 0.5
     assert answer.json["state"] in ("disconnected", "connecting"), answer
     stop = serve.stop(room)
-    assert stop.json["outcome"] == "failed", stop
+    assert stop.json["outcome"] == "failed" and stop.status == 503, stop
     assert serve.status(room).json["code"] == "cancelled"
 
 

@@ -57,3 +57,13 @@ def test_stalled_for_good(embedded, record):
     assert one.sidecar["outcome"] == "partial", one.sidecar
     assert one.sidecar["code"] == "stalled", one.sidecar["code"]
     assert len(one.files) == 1
+
+
+def test_lost_until_the_end(embedded, record):
+    """A wanted end does not make up for what did not come before it."""
+    one = record(embedded("close-socket@2s", "no-join@2s"), "--duration", "6s")
+    assert one.finish(60) != 0, one.tail()
+    assert "partial: reconnect_failed:" in one.err.text(), one.tail()
+    assert one.sidecar["outcome"] == "partial" and not one.sidecar["reconnecting"]
+    assert one.sidecar["end_reason"] == "duration"
+    assert len(one.files) == 1

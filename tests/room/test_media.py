@@ -1,5 +1,7 @@
 """What the path of the packets and the publishers may do to a recording, and what comes out."""
 
+import time
+
 import pytest
 
 from harness.expect import (
@@ -225,3 +227,21 @@ def test_one_bad_track_does_not_stop_the_others(embedded, record):
     assert len(one.files) == 1, one.files
     expect_every_frame(expect_plays(one.files[0]).video)
     assert "no_rtp" in one.text() or "stalled" in one.text(), one.tail()
+
+
+def test_duration_counts_what_waited_for_others(embedded, record):
+    """The sound is kept while the header waits two seconds for a camera that sends nothing."""
+    one = record(embedded("no-media:video"), "--duration", "4s")
+    one.finish(60)
+    assert expect_plays(one.files[0]).audio.duration < 4.6
+
+
+def test_sidecar_while_it_records(embedded, record):
+    with record(embedded()) as one:
+        one.wait_state("recording")
+        deadline = time.monotonic() + 3
+        while not one.sidecars or one.sidecar["state"] != "recording":
+            assert time.monotonic() < deadline, one.sidecars
+            time.sleep(0.05)
+        assert one.sidecar["started_at"]
+        assert one.interrupt() == 0

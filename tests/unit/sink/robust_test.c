@@ -361,7 +361,7 @@ static void test_even_end_is_no_gap(void)
     TestOutput *test = test_output_new(CONTAINER_MP4);
     test_output_add(test, CODEC_H264, false);
     test_output_add(test, CODEC_OPUS, false);
-    test_output_feed(test, 0, START_NS + 25 * NS_PER_MS, 2);
+    test_output_feed(test, 0, START_NS + 65 * NS_PER_MS, 2);
     test_output_feed(test, 1, START_NS, 2);
     test_output_stop(test, true);
     for (unsigned i = 0; i < test->result.track_count; i++)
