@@ -39,6 +39,26 @@ static void group_add(Group *group, Part *part)
     group->parts[group->count++] = part;
 }
 
+static bool changes_codec(const Part *before, const Part *after)
+{
+    for (unsigned i = 0; i < before->track_count; i++) {
+        const int stream = part_stream(after, before->tracks[i]);
+        if (stream >= 0 && after->codecs[stream] != before->codecs[i])
+            return true;
+    }
+    return false;
+}
+
+/* One stream of a file has one codec. */
+static bool group_takes(const Group *group, const Part *part)
+{
+    for (unsigned i = 0; i < group->count; i++) {
+        if (changes_codec(group->parts[i], part))
+            return false;
+    }
+    return true;
+}
+
 static bool has_corrections(const FinalizeJob *job)
 {
     for (unsigned i = 0; i < job->track_count; i++) {
@@ -49,27 +69,26 @@ static bool has_corrections(const FinalizeJob *job)
     return false;
 }
 
-/* One container for all tracks; AUTO when there is none, since a track changed its codec. */
-static Container merged_container(const FinalizeJob *job)
+static unsigned add_codecs(const Part *part, Codec *codecs)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < part->track_count; i++) {
+        if (part->has_start[i])
+            codecs[count++] = part->codecs[i];
+    }
+    return count;
+}
+
+/* One container for all that is in the parts. */
+static Container merged_container(const FinalizeJob *job, const Group *group)
 {
     if (job->config->container != CONTAINER_AUTO)
         return job->config->container;
-    Codec codecs[OUTPUT_MAX_TRACKS];
+    Codec codecs[TRACK_SET_MAX_PARTS * OUTPUT_MAX_TRACKS];
     unsigned count = 0;
-    for (unsigned i = 0; i < job->track_count; i++) {
-        if (job->tracks[i]->has_start)
-            codecs[count++] = job->tracks[i]->codec;
-    }
+    for (unsigned i = 0; i < group->count; i++)
+        count += add_codecs(group->parts[i], codecs + count);
     return container_for(codecs, count);
-}
-
-static bool codec_changed(const FinalizeJob *job)
-{
-    for (unsigned i = 0; i < job->track_count; i++) {
-        if (job->tracks[i]->codec_changes > 0)
-            return true;
-    }
-    return false;
 }
 
 /* Why the group stays as it is; false when nothing speaks against rewriting it. */
@@ -103,14 +122,14 @@ static char *hidden_path(const char *path)
     return hidden;
 }
 
-static char *final_path(const FinalizeJob *job, const Group *group, unsigned group_count)
+/* The first part's name, with the ending of what the group becomes. */
+static char *final_path(const Group *group)
 {
+    const char *first = group->parts[0]->path;
+    const char *dot = strrchr(first, '.');
+    const int length = dot != NULL ? (int)(dot - first) : (int)strlen(first);
     char *path = NULL;
-    if (group_count == 1)
-        require(asprintf(&path, "%s.%s", job->config->stem, container_extension(group->container)) >
-                0);
-    else
-        require((path = strdup(group->parts[0]->path)) != NULL);
+    require(asprintf(&path, "%.*s.%s", length, first, container_extension(group->container)) > 0);
     return path;
 }
 
@@ -230,8 +249,7 @@ static void keep(const Group *group, const char *reason, OutputResult *result)
     }
 }
 
-static void finish_group(const FinalizeJob *job, const Group *group, unsigned group_count,
-                         OutputResult *result)
+static void finish_group(const FinalizeJob *job, const Group *group, OutputResult *result)
 {
     char reason[sizeof(((OutputFile *)NULL)->reason)] = "";
     const bool needs_rewrite = group->count > 1 || group->container == CONTAINER_MP4 ||
@@ -240,7 +258,7 @@ static void finish_group(const FinalizeJob *job, const Group *group, unsigned gr
         keep(group, reason, result);
         return;
     }
-    char *path = final_path(job, group, group_count);
+    char *path = final_path(group);
     OutputFile file = {0};
     if (rewrite(job, group, path, &file)) {
         OutputFile *added = add_file(result, path);
@@ -263,20 +281,20 @@ static void finish_parts(const FinalizeJob *job, OutputResult *result)
     Group *groups = calloc(TRACK_SET_MAX_PARTS, sizeof *groups);
     require(groups != NULL);
     unsigned group_count = 0;
-    const bool is_one = !codec_changed(job);
     for (unsigned i = 0; i < job->part_count; i++) {
         if (is_empty(job->parts[i])) {
             unlink(job->parts[i]->path);
             continue;
         }
-        if (group_count == 0 || !is_one)
+        if (group_count == 0 || !group_takes(&groups[group_count - 1], job->parts[i]))
             group_count++;
         group_add(&groups[group_count - 1], job->parts[i]);
     }
-    if (group_count == 1 && groups[0].count > 1)
-        groups[0].container = merged_container(job);
-    for (unsigned i = 0; i < group_count; i++)
-        finish_group(job, &groups[i], group_count, result);
+    for (unsigned i = 0; i < group_count; i++) {
+        if (groups[i].count > 1)
+            groups[i].container = merged_container(job, &groups[i]);
+        finish_group(job, &groups[i], result);
+    }
     free(groups);
 }
 

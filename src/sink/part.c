@@ -29,8 +29,10 @@ Part *part_new(const PartConfig *config, SinkTrack *const *tracks, unsigned trac
     part->zero_ns = part->end_ns = config->zero_ns;
     part->track_count = track_count;
     part->flushed_ns = INT64_MIN / 2; /* the first frame goes to disk at once */
-    for (unsigned i = 0; i < track_count; i++)
+    for (unsigned i = 0; i < track_count; i++) {
         part->tracks[i] = tracks[i];
+        part->codecs[i] = tracks[i]->codec;
+    }
     part->writer =
         container_writer_new(&(ContainerWriterConfig){.path = config->path,
                                                       .container = config->container,

@@ -10,6 +10,7 @@ struct Part {
     Container container;
     ContainerWriter *writer;
     SinkTrack *tracks[OUTPUT_MAX_TRACKS]; /* by stream; borrowed */
+    Codec codecs[OUTPUT_MAX_TRACKS];      /* by stream: a track may change its own later */
     unsigned track_count;
     bool has_start[OUTPUT_MAX_TRACKS];   /* by stream: something is written */
     int64_t start_ns[OUTPUT_MAX_TRACKS]; /* its first time */

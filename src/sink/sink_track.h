@@ -39,7 +39,6 @@ typedef struct {
 
     bool has_correction;
     int64_t delta_ns, slew_start_ns, slew_end_ns;
-    unsigned codec_changes;
     OutputTrackResult result;
 } SinkTrack;
 

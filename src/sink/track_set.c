@@ -205,7 +205,6 @@ static void place_head(TrackSet *set, SinkTrack *track, int64_t now_ns)
 {
     const Frame *frame = sink_track_head(track);
     if (frame->codec != track->codec) {
-        track->codec_changes++;
         track->ready_ns = now_ns;
         if (track_files_leave(set, track, now_ns))
             avcodec_parameters_free(&track->parameters);

@@ -169,6 +169,35 @@ static void test_codec_change(void)
     test_output_free(test);
 }
 
+/* Sound alone, then with H.264, then with VP8: what one container holds becomes one file. */
+static void test_codec_change_after_a_part(void)
+{
+    TestOutput *test = test_output_new(CONTAINER_AUTO);
+    const unsigned audio = test_output_add(test, CODEC_OPUS, false);
+    test_output_feed(test, audio, START_NS, 2);
+    test_output_wait(test, &test->started, 1);
+    const unsigned video = test_output_add(test, CODEC_H264, false);
+    test_output_feed(test, video, START_NS + 2 * NS_PER_SECOND, 2);
+    test_output_feed(test, audio, START_NS, 2);
+    test_output_wait(test, &test->started, 2);
+    test_media_free(test->tracks[video].media);
+    test->tracks[video].media = test_media_new(test->pool, CODEC_VP8, 160, 96);
+    test_output_feed(test, video, START_NS + 4 * NS_PER_SECOND, 2);
+    test_output_feed(test, audio, START_NS, 2);
+    test_output_stop(test, true);
+    g_assert_cmpuint(test->result.file_count, ==, 2);
+    g_assert_true(g_str_has_suffix(test->result.files[0].path, "/take.mp4"));
+    g_assert_true(g_str_has_suffix(test->result.files[1].path, "/take.part3.webm"));
+    g_assert_cmpuint(files_in(test->folder), ==, 2);
+    const TestJudgement before = test_media_judge(test->result.files[0].path);
+    const TestJudgement after = test_media_judge(test->result.files[1].path);
+    g_assert_cmpuint(before.errors + after.errors, ==, 0);
+    g_assert_cmpuint(before.video_frames, ==, 50);
+    g_assert_cmpuint(after.video_frames, ==, 50);
+    g_assert_cmpuint(before.audio_packets + after.audio_packets, ==, 300);
+    test_output_free(test);
+}
+
 /* A layer switch: the picture's size changes in the stream, the file goes on. */
 static void test_size_change(const void *data)
 {
@@ -221,6 +250,7 @@ void parts_test_add(void)
     g_test_add_data_func("/parts/second-camera/parts", GINT_TO_POINTER(0), test_second_camera);
     g_test_add_data_func("/parts/second-camera/merged", GINT_TO_POINTER(1), test_second_camera);
     g_test_add_func("/parts/codec-change", test_codec_change);
+    g_test_add_func("/parts/codec-change/after-a-part", test_codec_change_after_a_part);
     g_test_add_data_func("/parts/size-change/h264", GINT_TO_POINTER(CODEC_H264), test_size_change);
     g_test_add_data_func("/parts/size-change/vp8", GINT_TO_POINTER(CODEC_VP8), test_size_change);
     g_test_add_data_func("/parts/head-correction/mp4", GINT_TO_POINTER(CONTAINER_MP4),
