@@ -207,6 +207,7 @@ static void pass_gap(Track *track, int64_t transit_ns)
 {
     const int64_t shift_ns = transit_ns - track->base_ns;
     track->ntp.is_loose = true;
+    transit_filter_forget_trend(&track->transit);
     if (track->kind == TRACK_VIDEO) {
         if (shift_ns + track->bias_ns < -GAP_SHIFT_NS)
             track->ntp = (NtpAlignment){0};

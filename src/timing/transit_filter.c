@@ -48,15 +48,22 @@ static void close_trend_point(TransitFilter *filter)
 
 static void add_to_trend(TransitFilter *filter, int64_t transit_ns, int64_t arrival_ns)
 {
+    const bool is_first = filter->trend_begin_ns == 0;
     const bool is_over = arrival_ns - filter->trend_begin_ns >= TREND_NS;
-    if (is_over && filter->bucket_count > 0)
+    if (is_over && !is_first)
         close_trend_point(filter);
-    if (is_over || filter->bucket_count == 0) {
+    if (is_over || is_first) {
         filter->trend_begin_ns = arrival_ns;
         filter->trend_minimum = (TransitPoint){arrival_ns, transit_ns};
     } else if (transit_ns < filter->trend_minimum.transit_ns) {
         filter->trend_minimum = (TransitPoint){arrival_ns, transit_ns};
     }
+}
+
+void transit_filter_forget_trend(TransitFilter *filter)
+{
+    filter->trend_count = filter->trend_next = 0;
+    filter->trend_begin_ns = 0;
 }
 
 void transit_filter_add(TransitFilter *filter, int64_t transit_ns, int64_t arrival_ns)

@@ -31,6 +31,9 @@ void transit_filter_reset(TransitFilter *filter);
 /* One packet: arrival minus media time, both in nanoseconds. */
 void transit_filter_add(TransitFilter *filter, int64_t transit_ns, int64_t arrival_ns);
 
+/* The timeline moved: the slope stays as it is until it is known anew. */
+void transit_filter_forget_trend(TransitFilter *filter);
+
 /* The lowest of the last eight seconds, as it would be now. False before the first packet. */
 bool transit_filter_lowest(const TransitFilter *filter, int64_t now_ns, int64_t *ret_transit_ns);
 

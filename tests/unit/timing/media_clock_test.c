@@ -313,6 +313,26 @@ static void a_wild_timestamp_does_not_spoil_the_rest(void)
     media_clock_free(clock);
 }
 
+/* What a server moves a timeline by in a pause says nothing of the publisher's clock. */
+static void a_pause_is_no_drift(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    MediaClockTrack track;
+    int64_t pts_ns;
+    media_clock_register_track(clock, 0, 0, TRACK_AUDIO, 48000, 0, NS_PER_SECOND);
+    for (uint32_t i = 0; i < 6000; i++) {
+        const bool is_behind = i >= 2000;
+        const int64_t sent_ms = 1000 + 20 * (int64_t)i + (is_behind ? 20000 : 0);
+        const uint32_t rtp = 960 * i + (is_behind ? 48 * 20007 : 0);
+        media_clock_rtp_to_pts(clock, 0, rtp, sent_ms * NS_PER_MS, &pts_ns);
+        if (i % 500 != 0)
+            continue;
+        g_assert_true(media_clock_track(clock, 0, &track));
+        g_assert_cmpint(llabs(track.drift_ppb), <, 20000);
+    }
+    media_clock_free(clock);
+}
+
 static void absurd_reports_are_rejected(void)
 {
     MediaClock *clock = media_clock_new(0);
@@ -339,6 +359,7 @@ void media_clock_test_add(void)
     g_test_add_func("/media_clock/older", older_and_equal_timestamps_still_move_on);
     g_test_add_func("/media_clock/new_registration", a_new_registration_goes_on_behind);
     g_test_add_func("/media_clock/wild_timestamp", a_wild_timestamp_does_not_spoil_the_rest);
+    g_test_add_func("/media_clock/pause_is_no_drift", a_pause_is_no_drift);
     g_test_add_func("/media_clock/absurd_reports", absurd_reports_are_rejected);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_test_add_data_func(rows[i].name, &rows[i], play_row);
