@@ -264,27 +264,27 @@ static void check_hope(WebRTCRecorder *recorder)
         recorder_fail(recorder, track->outcome.code, "%s", track->outcome.sentence);
 }
 
-/* A file begins with the first frame, which may have waited for other tracks to be written. */
-static int64_t first_frame_ns(const WebRTCRecorder *recorder)
+/* From the moment on when all the tracks of the beginning were there; not from RECORDING, which
+ * comes two seconds later where a header waits for a track that sends nothing. */
+static int64_t counted_from_ns(const WebRTCRecorder *recorder)
 {
-    int64_t first_ns = 0;
+    if (!recorder->started)
+        return recorder->subscribed_ns;
+    int64_t from_ns = 0;
     for (unsigned i = 0; i < recorder->tracks->len; i++) {
-        TrackContext *track = recorder->tracks->pdata[i];
-        const int64_t at_ns = atomic_load(&track->counters.first_frame_ns);
-        if (at_ns > 0 && (first_ns == 0 || at_ns < first_ns))
-            first_ns = at_ns;
+        const TrackContext *track = recorder->tracks->pdata[i];
+        const int64_t first_ns = atomic_load(&track->counters.first_frame_ns);
+        if (first_ns <= recorder->started_ns && first_ns > from_ns)
+            from_ns = first_ns;
     }
-    return first_ns;
+    return from_ns > 0 ? from_ns : recorder->started_ns;
 }
 
 static void check_duration(WebRTCRecorder *recorder, int64_t now_ns)
 {
     const int64_t limit_ns = recorder->request->duration_ns;
-    if (limit_ns <= 0)
-        return;
-    const int64_t frame_ns = first_frame_ns(recorder);
-    const int64_t since_ns = frame_ns > 0 ? frame_ns : recorder->subscribed_ns;
-    if (since_ns > 0 && now_ns - since_ns >= limit_ns)
+    const int64_t from_ns = counted_from_ns(recorder);
+    if (limit_ns > 0 && from_ns > 0 && now_ns - from_ns >= limit_ns)
         recorder_end(recorder, END_DURATION);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "signal/access_token.h"
+#include "signal/server_url.h"
 #include "store/output_path.h"
 
 #define NAME_MAX_BYTES 256
@@ -115,17 +116,11 @@ static bool check_name_text(const char *what, const char *text, Outcome *ret_ref
 
 static bool check_url(const char *url, Outcome *ret_refusal)
 {
-    static const char *const schemes[] = {"ws", "wss", "http", "https", NULL};
-    g_autofree char *scheme = NULL;
-    g_autofree char *host = NULL;
-    if (url &&
-        g_uri_split(url, G_URI_FLAGS_NONE, &scheme, NULL, &host, NULL, NULL, NULL, NULL, NULL) &&
-        scheme && host && *host && g_strv_contains(schemes, scheme))
-        return true;
-    outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
-                "'%.100s' is no LiveKit URL; give one such as wss://host or ws://127.0.0.1:7880.",
-                url ? url : "");
-    return false;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ServerUrl) parsed = server_url_parse(url, &error);
+    if (!parsed)
+        refuse(ret_refusal, CODE_BAD_REQUEST, error->message);
+    return parsed != NULL;
 }
 
 static bool check_token(RecordingRequest *request, Outcome *ret_refusal)

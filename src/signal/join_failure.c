@@ -161,8 +161,8 @@ static void upgrade_lost(const ServerUrl *url, int status, Outcome *ret_failure)
         return;
     }
     outcome_set(ret_failure, OUTCOME_FAILED, CODE_SERVER_UNREACHABLE,
-                "The server %s:%d accepts the token but refused the WebSocket (HTTP %d): a proxy "
-                "in front of it may not pass WebSockets.",
+                "The server %s:%d answers, but refused the WebSocket (HTTP %d): it is no LiveKit "
+                "server, or a proxy in front of it does not pass WebSockets.",
                 url->host, url->port, status);
 }
 
@@ -201,8 +201,9 @@ void join_failure_from_refusal(const ServerUrl *url, const JoinRefusal *refusal,
         return;
     default:
         outcome_set(ret_failure, OUTCOME_FAILED, CODE_SERVER_UNREACHABLE,
-                    "The server %s:%d answered HTTP %d instead of a WebSocket: %s.", url->host,
-                    url->port, status, text);
+                    "The server %s:%d answered HTTP %d instead of a WebSocket%s%s; is there a "
+                    "LiveKit server at this URL?",
+                    url->host, url->port, status, *text ? ": " : "", text);
     }
 }
 

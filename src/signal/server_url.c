@@ -47,10 +47,13 @@ ServerUrl *server_url_parse(const char *text, GError **error)
         return fail(error, text, "is no URL: it should look like ws://127.0.0.1:7880.");
     if (!is_scheme(uri, "ws", "wss") && !is_scheme(uri, "http", "https"))
         return fail(error, text, "must begin with ws://, wss://, http:// or https://.");
+    /* What may be a secret is not told again. */
+    g_autofree char *safe =
+        g_uri_to_string_partial(uri, G_URI_HIDE_USERINFO | G_URI_HIDE_QUERY | G_URI_HIDE_FRAGMENT);
     if (g_uri_get_userinfo(uri) != NULL)
-        return fail(error, "", "must not hold a user name: access is given by the token.");
+        return fail(error, safe, "must not hold a user name: access is given by the token.");
     if (g_uri_get_query(uri) != NULL || g_uri_get_fragment(uri) != NULL)
-        return fail(error, "", "must not hold a query (?...) or a fragment (#...).");
+        return fail(error, safe, "must not hold a query (?...) or a fragment (#...).");
     return url_from_uri(uri);
 }
 

@@ -59,6 +59,17 @@ def test_stalled_for_good(embedded, record):
     assert len(one.files) == 1
 
 
+@pytest.mark.parametrize("url", ["ws://me:word@{}", "ws://{}/?x=1"])
+def test_url_that_is_refused(embedded, record, url):
+    """At once, and without a word of what may be a secret."""
+    room = embedded()
+    one = record(room, "--url", url.format(room.url.removeprefix("ws://")), "--duration", "2s")
+    assert one.finish(20) != 0, one.tail()
+    assert "bad_request:" in one.err.text() and "server URL" in one.err.text(), one.tail()
+    assert "word@" not in one.text() and "x=1" not in one.text()
+    assert one.files == [] and one.sidecars == []
+
+
 def test_lost_until_the_end(embedded, record):
     """A wanted end does not make up for what did not come before it."""
     one = record(embedded("close-socket@2s", "no-join@2s"), "--duration", "6s")

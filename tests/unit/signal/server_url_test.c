@@ -39,6 +39,9 @@ static void test_bad(void)
     g_autofree char *longest = g_strnfill(10000, 'a');
     g_assert_null(server_url_parse(longest, NULL));
     g_assert_null(server_url_parse(NULL, NULL));
+    g_autoptr(GError) error = NULL;
+    g_assert_null(server_url_parse("ws://me:secret@host:7880/a?key=secret", &error));
+    g_assert_nonnull(strstr(error->message, "\"ws://host:7880/a\" must not hold a user name"));
 }
 
 void server_url_test_add(void)
