@@ -158,9 +158,11 @@ def _read_video(container, stream, errors):
     for frame in _decode(container, stream, errors):
         plane = frame.to_ndarray(format="gray")
         number = _unwrap(picture.read_number(plane), last)
+        # Where the picture before is missing, the flash began with one that was not seen.
+        is_next = number is None or last is None or number <= last + 1
         last = number if number is not None else last
         flash = picture.is_flash(plane)
-        if flash and not was_flash:
+        if flash and not was_flash and is_next:
             video.flashes.append(frame.time)
         was_flash = flash
         video.times.append(frame.time)

@@ -66,6 +66,17 @@ def test_reads_a_clean_file(tmp_path, container, video, audio, options):
     assert abs(worst - median) < 1
 
 
+def test_a_flash_without_its_first_picture_measures_nothing(tmp_path):
+    """It would seem to begin a picture late."""
+    path = tmp_path / "hole.mp4"
+    write(path, "libx264", "libopus", {}, [n for n in range(8 * FPS) if n != 3 * FPS])
+    verdict = judge(path)
+    assert verdict.video.missing == [3 * FPS]
+    assert len(verdict.video.flashes) == 7
+    _, worst = verdict.sync(after=0.5)
+    assert abs(worst) < 2
+
+
 def test_measures_an_offset(tmp_path):
     for offset in (0.037, -0.021):
         path = tmp_path / "late.mp4"
