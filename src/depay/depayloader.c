@@ -117,6 +117,7 @@ static void spoil(Depayloader *self, DepayVerdict verdict)
         return;
     self->spoiled = verdict;
     frame_builder_drop(&self->builder);
+    /* What came with nonsense is not believed to be disposable. */
     if (verdict == DEPAY_MALFORMED || !self->ops->is_disposable(self->state))
         lose_references(self);
 }

@@ -220,6 +220,7 @@ void recorder_leave(WebRTCRecorder *recorder)
 
 static void forget_publications(WebRTCRecorder *recorder)
 {
+    g_ptr_array_set_size(recorder->successors, 0);
     for (unsigned i = 0; i < recorder->tracks->len; i++) {
         TrackContext *track = recorder->tracks->pdata[i];
         track->published = false;

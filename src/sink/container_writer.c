@@ -166,10 +166,11 @@ int container_writer_start(ContainerWriter *writer)
  * heeds frag_discont, and moves one that comes earlier. An empty packet makes it heed first. */
 static int begin_fragment(ContainerWriter *writer, unsigned stream, int64_t ticks)
 {
-    const bool is_due = writer->is_discontinuous && ticks - 1 > writer->last_ticks[stream];
-    if (!is_due || writer->last_ticks[stream] == AV_NOPTS_VALUE)
-        return 0;
+    const int64_t last = writer->last_ticks[stream];
+    const bool is_due = writer->is_discontinuous && last != AV_NOPTS_VALUE && ticks - 1 > last;
     writer->is_discontinuous = false;
+    if (!is_due)
+        return 0;
     AVPacket *out = writer->packet;
     av_packet_unref(out);
     out->stream_index = (int)stream;
