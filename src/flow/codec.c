@@ -14,7 +14,8 @@ static const CodecRow codecs[CODEC_COUNT] = {
     [CODEC_H265] = {"H265", TRACK_VIDEO, 90000},   [CODEC_VP8] = {"VP8", TRACK_VIDEO, 90000},
     [CODEC_VP9] = {"VP9", TRACK_VIDEO, 90000},     [CODEC_AV1] = {"AV1", TRACK_VIDEO, 90000},
     [CODEC_OPUS] = {"opus", TRACK_AUDIO, 48000},   [CODEC_PCMU] = {"PCMU", TRACK_AUDIO, 8000},
-    [CODEC_PCMA] = {"PCMA", TRACK_AUDIO, 8000},
+    [CODEC_PCMA] = {"PCMA", TRACK_AUDIO, 8000},    [CODEC_AAC] = {"AAC", TRACK_AUDIO, 48000},
+    [CODEC_MP3] = {"MP3", TRACK_AUDIO, 48000},     [CODEC_PCM] = {"PCM", TRACK_AUDIO, 48000},
 };
 
 const char *track_kind_name(TrackKind kind)
@@ -48,7 +49,7 @@ Codec codec_from_name(const char *name)
 {
     if (name == NULL)
         return CODEC_UNKNOWN;
-    for (Codec codec = CODEC_UNKNOWN + 1; codec < CODEC_COUNT; codec++) {
+    for (Codec codec = CODEC_UNKNOWN + 1; codec <= CODEC_PCMA; codec++) {
         if (strcasecmp(without_kind(name, codecs[codec].kind), codecs[codec].name) == 0)
             return codec;
     }

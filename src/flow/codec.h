@@ -1,4 +1,4 @@
-/* The codecs that a room can carry, under LiveKit's names.
+/* The codecs that a room can carry, under LiveKit's names, and those of files alone.
  * Thread: any; values only. */
 #pragma once
 
@@ -17,6 +17,10 @@ typedef enum {
     CODEC_OPUS,
     CODEC_PCMU,
     CODEC_PCMA,
+    /* of files only */
+    CODEC_AAC,
+    CODEC_MP3,
+    CODEC_PCM, /* 16 bit */
     CODEC_COUNT,
 } Codec;
 
@@ -29,5 +33,5 @@ uint32_t codec_clock_rate(Codec codec); /* RTP ticks a second */
  * encoder looks 312 samples ahead (RFC 7845 section 5.1 calls it pre-skip). */
 int64_t codec_decoder_delay_ns(Codec codec);
 
-/* "video/VP8" or "VP8", any case; CODEC_UNKNOWN for everything else. */
+/* "video/VP8" or "VP8", any case; CODEC_UNKNOWN for what a room does not carry. */
 Codec codec_from_name(const char *name);

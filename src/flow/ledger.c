@@ -1,8 +1,8 @@
 #include "flow/ledger.h"
 
 static const char *const stage_names[STAGE_COUNT] = {
-    [STAGE_RECEIVE] = "receive", [STAGE_DEPAY] = "depay", [STAGE_CLOCK] = "clock",
-    [STAGE_QUEUE] = "queue",     [STAGE_WRITE] = "write",
+    [STAGE_RECEIVE] = "receive", [STAGE_DEPAY] = "depay",   [STAGE_CLOCK] = "clock",
+    [STAGE_QUEUE] = "queue",     [STAGE_ENCODE] = "encode", [STAGE_WRITE] = "write",
 };
 
 static const char *const drop_reason_names[DROP_COUNT] = {
@@ -20,6 +20,8 @@ static const char *const drop_reason_names[DROP_COUNT] = {
     [DROP_NO_MEMORY] = "no_memory",
     [DROP_CODEC_UNSUPPORTED] = "codec_unsupported",
     [DROP_WRITE_FAILED] = "write_failed",
+    [DROP_ENCODER_BEHIND] = "encoder_behind",
+    [DROP_PAUSED] = "paused",
     [DROP_STOPPED] = "stopped",
 };
 
@@ -44,6 +46,6 @@ uint64_t ledger_dropped(const LedgerRow *row)
 bool ledger_row_balances(const Ledger *ledger, Stage stage)
 {
     const LedgerRow *row = &ledger->rows[stage];
-    const uint64_t left = ledger_value(stage == STAGE_DEPAY ? &row->consumed : &row->out);
+    const uint64_t left = ledger_value(stage_counts_consumed(stage) ? &row->consumed : &row->out);
     return ledger_value(&row->in) == left + ledger_value(&row->held) + ledger_dropped(row);
 }

@@ -1,5 +1,6 @@
 /* Accounts for everything that enters a stage: in = out + held + dropped, and with no rest after
- * stop. Where many packets become one frame, `consumed` stands for `out` in that sum.
+ * stop. Where what comes out is counted otherwise than what went in (packets and frames, frames of
+ * two codecs), `consumed` stands for `out` in that sum.
  * Thread: each row is written by its stage's thread and read by any. */
 #pragma once
 
@@ -12,6 +13,7 @@ typedef enum {
     STAGE_DEPAY,   /* packets -> frames */
     STAGE_CLOCK,   /* frames -> frames with a time */
     STAGE_QUEUE,   /* frames -> frames */
+    STAGE_ENCODE,  /* frames -> other frames; nothing goes through it where nothing is re-encoded */
     STAGE_WRITE,   /* frames -> frames in a file */
     STAGE_COUNT,
 } Stage;
@@ -31,14 +33,17 @@ typedef enum {
     DROP_NO_MEMORY,
     DROP_CODEC_UNSUPPORTED, /* the container does not take it */
     DROP_WRITE_FAILED,
-    DROP_STOPPED, /* came after the recording had ended */
+    DROP_ENCODER_BEHIND, /* decoded, but there was no time to encode it */
+    DROP_PAUSED,         /* came while the recording was paused */
+    DROP_STOPPED,        /* came after the recording had ended */
     DROP_COUNT,
 } DropReason;
 
 typedef struct {
     _Atomic uint64_t in;
     _Atomic uint64_t out;
-    _Atomic uint64_t consumed; /* STAGE_DEPAY: packets that are in a frame of `out` */
+    _Atomic uint64_t
+        consumed; /* DEPAY: packets that are in a frame of `out`; ENCODE: frames taken in */
     _Atomic uint64_t held;
     _Atomic uint64_t dropped[DROP_COUNT];
 } LedgerRow;
@@ -64,5 +69,11 @@ static inline uint64_t ledger_value(const _Atomic uint64_t *counter)
 
 uint64_t ledger_dropped(const LedgerRow *row);
 
-/* in == out (or consumed, for STAGE_DEPAY) + held + dropped. */
+/* Whether `consumed` stands for `out` there. */
+static inline bool stage_counts_consumed(Stage stage)
+{
+    return stage == STAGE_DEPAY || stage == STAGE_ENCODE;
+}
+
+/* in == out (or consumed) + held + dropped. */
 bool ledger_row_balances(const Ledger *ledger, Stage stage);

@@ -153,11 +153,13 @@ static JsonObject *ledger_json(const TrackStatus *track)
     JsonObject *ledger = json_object_new();
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
         const LedgerRowValues *row = &track->ledger[stage];
+        if (stage == STAGE_ENCODE && row->in == 0)
+            continue;
         JsonObject *object = json_object_new();
         JsonObject *dropped = json_object_new();
         set_count(object, "in", row->in);
         set_count(object, "out", row->out);
-        if (stage == STAGE_DEPAY)
+        if (stage_counts_consumed((Stage)stage))
             set_count(object, "consumed", row->consumed);
         set_count(object, "held", row->held);
         for (unsigned reason = 0; reason < DROP_COUNT; reason++) {

@@ -43,7 +43,8 @@ static void test_counts_every_reason(void)
 
 static void test_names(void)
 {
-    static const char *const stages[STAGE_COUNT] = {"receive", "depay", "clock", "queue", "write"};
+    static const char *const stages[STAGE_COUNT] = {"receive", "depay",  "clock",
+                                                    "queue",   "encode", "write"};
     for (Stage stage = 0; stage < STAGE_COUNT; stage++)
         g_assert_cmpstr(stage_name(stage), ==, stages[stage]);
 
