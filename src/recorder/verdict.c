@@ -67,6 +67,10 @@ void verdict_track(const VerdictTrack *track, Outcome *ret_outcome)
         outcome_set(ret_outcome, OUTCOME_FAILED, CODE_WRITE_FAILED,
                     "None of the %" PRIu64 " frames of the %s had a usable time.",
                     into(ledger, STAGE_CLOCK), track->name);
+    else if (swallowed(ledger, STAGE_ENCODE))
+        outcome_set(ret_outcome, OUTCOME_FAILED, CODE_ENCODER_FAILED,
+                    "The encoder made nothing of the %" PRIu64 " frames of the %s.",
+                    into(ledger, STAGE_ENCODE), track->name);
     else if (swallowed(ledger, STAGE_QUEUE) || swallowed(ledger, STAGE_WRITE))
         outcome_set(ret_outcome, OUTCOME_FAILED, CODE_WRITE_FAILED,
                     "None of the %" PRIu64 " frames of the %s reached a file.",

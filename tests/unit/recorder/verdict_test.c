@@ -14,7 +14,13 @@ typedef struct {
 } TrackRow;
 
 static const TrackRow track_rows[] = {
-    {"recorded", TRACK_VIDEO, true, true, {{9, 9}, {9, 3}, {3, 3}, {3, 3}, {3, 3}}, 0, CODE_NONE},
+    {"recorded",
+     TRACK_VIDEO,
+     true,
+     true,
+     {{9, 9}, {9, 3}, {3, 3}, {3, 3}, {0}, {3, 3}},
+     0,
+     CODE_NONE},
     {"never confirmed", TRACK_VIDEO, false, true, {{0}}, 0, CODE_SUBSCRIPTION_TIMEOUT},
     {"no packet", TRACK_AUDIO, true, true, {{0}}, 0, CODE_NO_RTP},
     {"muted", TRACK_AUDIO, true, false, {{0}}, 0, CODE_MUTED_ALL_TIME},
@@ -34,9 +40,16 @@ static const TrackRow track_rows[] = {
      TRACK_VIDEO,
      true,
      true,
-     {{9, 9}, {9, 3}, {3, 3}, {3, 3}, {3, 0}},
+     {{9, 9}, {9, 3}, {3, 3}, {3, 3}, {0}, {3, 0}},
      0,
      CODE_WRITE_FAILED},
+    {"not encoded",
+     TRACK_VIDEO,
+     true,
+     true,
+     {{9, 9}, {9, 3}, {3, 3}, {3, 3}, {3, 0}},
+     0,
+     CODE_ENCODER_FAILED},
 };
 
 static void test_tracks(void)
