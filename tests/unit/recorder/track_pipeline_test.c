@@ -92,9 +92,9 @@ static unsigned drain(Fixture *fixture, int64_t *ret_last_pts_ns)
 
 static void assert_balance(const Fixture *fixture)
 {
-    for (unsigned stage = 0; stage < STAGE_WRITE; stage++)
+    for (unsigned stage = 0; stage <= STAGE_QUEUE; stage++)
         g_assert_true(ledger_row_balances(&fixture->counters.ledger, (Stage)stage));
-    for (unsigned stage = 1; stage < STAGE_WRITE; stage++)
+    for (unsigned stage = 1; stage <= STAGE_QUEUE; stage++)
         g_assert_cmpuint(ledger_value(&fixture->counters.ledger.rows[stage].in), ==,
                          ledger_value(&fixture->counters.ledger.rows[stage - 1].out));
 }
