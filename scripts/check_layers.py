@@ -9,7 +9,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 SRC = ROOT / "src"
 
 BELOW = {"base": [], "flow": ["base"]}
-for folder in ("rtp", "depay", "timing", "sdp", "signal", "sink", "store", "config"):
+for folder in ("rtp", "depay", "timing", "sdp", "signal", "encode", "sink", "store", "config"):
     BELOW[folder] = ["base", "flow"]
 BELOW["transport"] = ["base", "flow", "sdp"]
 STAGES = [name for name in BELOW]
@@ -41,6 +41,7 @@ ALLOWED = {
     "timing": set(),
     "signal": {"glib", "libsoup", "json-glib", "protobuf-c", "openssl"},
     "transport": {"glib", "libnice", "openssl", "libsrtp2", "usrsctp"},
+    "encode": {"ffmpeg"},
     "sink": {"ffmpeg"},
     "store": {"glib", "json-glib", "libcurl"},
     "config": {"glib", "libyaml"},

@@ -1,0 +1,108 @@
+#include "encode/frame_decoder.h"
+
+#include <libavcodec/avcodec.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "encode/av_codec_id.h"
+
+struct FrameDecoder {
+    FrameDecoderOut out;
+    Codec codec;
+    AVCodecContext *context; /* NULL until the first frame */
+    AVPacket *packet;
+    AVFrame *frame;
+    uint64_t errors;
+};
+
+FrameDecoder *frame_decoder_new(FrameDecoderOut out)
+{
+    FrameDecoder *decoder = calloc(1, sizeof *decoder);
+    require(decoder != NULL);
+    decoder->out = out;
+    decoder->packet = av_packet_alloc();
+    decoder->frame = av_frame_alloc();
+    require(decoder->packet != NULL && decoder->frame != NULL);
+    return decoder;
+}
+
+void frame_decoder_free(FrameDecoder *decoder)
+{
+    if (decoder == NULL)
+        return;
+    avcodec_free_context(&decoder->context);
+    av_packet_free(&decoder->packet);
+    av_frame_free(&decoder->frame);
+    free(decoder);
+}
+
+/* Neither Opus' pre-skip nor G.711's format is in the packets. */
+static void describe_sound(AVCodecContext *context, Codec codec)
+{
+    context->sample_rate = (int)codec_clock_rate(codec);
+    av_channel_layout_default(&context->ch_layout, codec == CODEC_OPUS ? 2 : 1);
+}
+
+static bool open_context(FrameDecoder *decoder, Codec codec)
+{
+    avcodec_free_context(&decoder->context);
+    const AVCodec *found = avcodec_find_decoder(av_codec_id(codec));
+    if (found == NULL)
+        return false;
+    AVCodecContext *context = avcodec_alloc_context3(found);
+    require(context != NULL);
+    context->pkt_timebase = (AVRational){1, (int)NS_PER_SECOND};
+    context->thread_count = 1;
+    context->flags |= AV_CODEC_FLAG_LOW_DELAY;
+    if (codec_kind(codec) == TRACK_AUDIO)
+        describe_sound(context, codec);
+    decoder->context = context;
+    decoder->codec = codec;
+    if (avcodec_open2(context, found, NULL) == 0)
+        return true;
+    avcodec_free_context(&decoder->context);
+    return false;
+}
+
+static void take_decoded(FrameDecoder *decoder)
+{
+    while (avcodec_receive_frame(decoder->context, decoder->frame) == 0) {
+        decoder->out.decoded(decoder->out.owner, decoder->frame);
+        av_frame_unref(decoder->frame);
+    }
+}
+
+void frame_decoder_flush(FrameDecoder *decoder)
+{
+    if (decoder->context == NULL)
+        return;
+    if (avcodec_send_packet(decoder->context, NULL) == 0)
+        take_decoded(decoder);
+    avcodec_flush_buffers(decoder->context);
+}
+
+bool frame_decoder_push(FrameDecoder *decoder, const Frame *frame)
+{
+    if (decoder->context != NULL && decoder->codec != frame->codec)
+        frame_decoder_flush(decoder);
+    if ((decoder->context == NULL || decoder->codec != frame->codec) &&
+        !open_context(decoder, frame->codec))
+        return false;
+    /* A copy, as decoders read beyond the end. */
+    require(av_new_packet(decoder->packet, (int)frame->size) == 0);
+    memcpy(decoder->packet->data, frame->data, frame->size);
+    decoder->packet->pts = decoder->packet->dts = frame->pts_ns;
+    decoder->packet->flags = frame->is_key ? AV_PKT_FLAG_KEY : 0;
+    if (avcodec_send_packet(decoder->context, decoder->packet) < 0)
+        decoder->errors++;
+    av_packet_unref(decoder->packet);
+    take_decoded(decoder);
+    return true;
+}
+
+uint64_t frame_decoder_errors(const FrameDecoder *decoder)
+{
+    return decoder->errors;
+}

@@ -1,0 +1,28 @@
+/* Brings pictures of any size, orientation and pixel format into the one size of an output: the
+ * first picture's, reduced to a ceiling and made even; what has another shape later is framed in
+ * black.
+ * Thread: one at a time (an encoder's). */
+#pragma once
+
+#include <libavutil/frame.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct {
+    uint32_t width, height;
+} PictureSize;
+
+/* The largest even size of the picture's shape that needs no enlarging. The ceiling is turned with
+ * a portrait picture; zero is none. */
+PictureSize picture_size_fit(PictureSize picture, PictureSize ceiling);
+
+typedef struct PictureFitter PictureFitter;
+
+PictureFitter *picture_fitter_new(PictureSize ceiling);
+void picture_fitter_free(PictureFitter *fitter);
+
+/* A picture of the output's size in YUV 4:2:0, borrowed until the next call: the given one where it
+ * fits already. NULL for a picture that cannot be converted. */
+AVFrame *picture_fitter_fit(PictureFitter *fitter, AVFrame *picture);
+
+PictureSize picture_fitter_size(const PictureFitter *fitter); /* zero before the first */

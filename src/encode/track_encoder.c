@@ -1,0 +1,313 @@
+#include "encode/track_encoder.h"
+
+#include <libavutil/error.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "encode/frame_decoder.h"
+#include "encode/picture_encoder.h"
+#include "encode/sound_encoder.h"
+
+#define IDLE_NS (5 * NS_PER_MS) /* between two looks into an empty queue */
+#define OUT_MAX_BYTES (8U << 20)
+#define SENTENCE_MAX 240
+
+struct TrackEncoder {
+    TrackEncoderConfig config; /* constant */
+    TrackEncoderEvents events;
+    pthread_t thread;
+
+    /* the thread's */
+    FrameDecoder *decoder;
+    PictureFitter *fitter;
+    PictureEncoder *pictures;
+    SoundEncoder *sound;
+    bool passes_through; /* encoding failed: frames go on as they came */
+    bool wants_key;      /* references are gone */
+    bool is_behind;      /* the picture that is decoded now is not encoded */
+    uint64_t errors_seen;
+
+    atomic_bool is_hurried;
+    atomic_bool key_requested;
+    _Atomic uint64_t frames_out, undecodable, behind, timeouts;
+    _Atomic int64_t busy_ns, busy_since_ns;
+};
+
+typedef struct {
+    TrackEncoderEvents events; /* copied: the encoder may be gone */
+    unsigned track_id;
+    char sentence[SENTENCE_MAX];
+} Event;
+
+/* ---- events ---- */
+
+static void post(TrackEncoder *encoder, MailboxFn run, const char *sentence)
+{
+    Event *event = calloc(1, sizeof *event);
+    require(event != NULL);
+    event->events = encoder->events;
+    event->track_id = encoder->config.track_id;
+    snprintf(event->sentence, sizeof event->sentence, "%s", sentence);
+    mailbox_post(encoder->events.mailbox, run, encoder->events.owner, event);
+}
+
+static void tell_need_keyframe(void *owner, void *message)
+{
+    Event *event = message;
+    event->events.need_keyframe(owner, event->track_id);
+    free(event);
+}
+
+static void tell_failed(void *owner, void *message)
+{
+    Event *event = message;
+    event->events.failed(owner, event->track_id, event->sentence);
+    free(event);
+}
+
+static void fail(TrackEncoder *encoder, const char *what, int error)
+{
+    char reason[AV_ERROR_MAX_STRING_SIZE] = "";
+    char sentence[SENTENCE_MAX];
+    if (encoder->passes_through)
+        return;
+    av_strerror(error, reason, sizeof reason);
+    snprintf(sentence, sizeof sentence, "The encoder %s %s: %s.", encoder->config.settings.encoder,
+             what, reason);
+    encoder->passes_through = true;
+    post(encoder, tell_failed, sentence);
+}
+
+/* ---- out ---- */
+
+static void rest(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = IDLE_NS}, NULL);
+}
+
+static bool has_room(BoundedQueue *queue)
+{
+    const QueueStats stats = bounded_queue_stats(queue);
+    return stats.size < stats.max && stats.bytes < OUT_MAX_BYTES;
+}
+
+/* A writer that is slow makes us wait, so that what is too much is dropped in one place: the queue
+ * in front of us, which knows how to. */
+static void put(TrackEncoder *encoder, Frame *frame)
+{
+    while (!has_room(encoder->config.out) && !atomic_load(&encoder->is_hurried))
+        rest();
+    bounded_queue_put(encoder->config.out, frame);
+    ledger_add(&encoder->frames_out, 1);
+}
+
+static void on_encoded(void *owner, Frame *frame)
+{
+    put(owner, frame);
+}
+
+/* ---- in ---- */
+
+static bool open_pictures(TrackEncoder *encoder)
+{
+    if (encoder->pictures != NULL)
+        return true;
+    const TrackEncoderConfig *config = &encoder->config;
+    int error = 0;
+    encoder->pictures =
+        picture_encoder_new(config->codec, picture_fitter_size(encoder->fitter), &config->settings,
+                            config->pool, (EncoderOut){encoder, on_encoded}, &error);
+    if (encoder->pictures == NULL)
+        fail(encoder, "does not start", error);
+    return encoder->pictures != NULL;
+}
+
+static void on_picture(TrackEncoder *encoder, AVFrame *picture)
+{
+    if (encoder->is_behind)
+        return;
+    AVFrame *fitted = picture_fitter_fit(encoder->fitter, picture);
+    if (fitted == NULL || !open_pictures(encoder))
+        return;
+    if (atomic_exchange(&encoder->key_requested, false))
+        picture_encoder_request_key(encoder->pictures);
+    const int error = picture_encoder_push(encoder->pictures, fitted);
+    if (error < 0)
+        fail(encoder, "gave up", error);
+}
+
+static void on_sound(TrackEncoder *encoder, const AVFrame *samples)
+{
+    const TrackEncoderConfig *config = &encoder->config;
+    int error = 0;
+    if (encoder->sound == NULL)
+        encoder->sound = sound_encoder_new(config->codec, &config->settings, config->pool,
+                                           (EncoderOut){encoder, on_encoded}, &error);
+    if (encoder->sound == NULL) {
+        fail(encoder, "does not start", error);
+        return;
+    }
+    error = sound_encoder_push(encoder->sound, samples);
+    if (error < 0)
+        fail(encoder, "gave up", error);
+}
+
+static void on_decoded(void *owner, AVFrame *frame)
+{
+    TrackEncoder *encoder = owner;
+    if (encoder->passes_through)
+        return;
+    if (encoder->config.kind == TRACK_VIDEO)
+        on_picture(encoder, frame);
+    else
+        on_sound(encoder, frame);
+}
+
+/* A second of pictures waits: decoding goes on, so that no reference is lost, encoding does not. */
+static bool is_too_late(const TrackEncoder *encoder)
+{
+    const QueueStats stats = bounded_queue_stats(encoder->config.in);
+    return encoder->config.kind == TRACK_VIDEO &&
+           (stats.size > stats.max / 2 || atomic_load(&encoder->is_hurried));
+}
+
+/* What follows refers to a picture that is not there, or came too late. */
+static void begin_anew(TrackEncoder *encoder)
+{
+    if (encoder->config.kind != TRACK_VIDEO)
+        return;
+    encoder->wants_key = true;
+    post(encoder, tell_need_keyframe, "");
+}
+
+static void encode(TrackEncoder *encoder, const Frame *frame)
+{
+    const int64_t begin_ns = clock_monotonic_ns();
+    atomic_store(&encoder->busy_since_ns, begin_ns);
+    const bool is_decodable = frame_decoder_push(encoder->decoder, frame);
+    const int64_t spent_ns = clock_monotonic_ns() - begin_ns;
+    atomic_store(&encoder->busy_since_ns, 0);
+    atomic_fetch_add(&encoder->busy_ns, spent_ns);
+    if (!is_decodable) {
+        fail(encoder, "has no decoder for its input", AVERROR_DECODER_NOT_FOUND);
+        return;
+    }
+    const uint64_t errors = frame_decoder_errors(encoder->decoder);
+    const bool is_late = spent_ns > encoder->config.encode_timeout_ns;
+    const bool is_broken = errors > encoder->errors_seen;
+    encoder->errors_seen = errors;
+    ledger_add(&encoder->undecodable, is_broken);
+    ledger_add(&encoder->timeouts, is_late);
+    if (is_late || is_broken)
+        begin_anew(encoder);
+}
+
+/* Takes over the reference. */
+static void take(TrackEncoder *encoder, Frame *frame)
+{
+    Ledger *ledger = &encoder->config.counters->ledger;
+    LedgerRow *row = &ledger->rows[STAGE_ENCODE];
+    ledger_add(&ledger->rows[STAGE_QUEUE].out, 1);
+    ledger_add(&row->in, 1);
+    if (encoder->wants_key && !frame->is_key) {
+        ledger_add(&row->dropped[DROP_BROKEN_REFERENCE], 1);
+        frame_unref(frame);
+        return;
+    }
+    encoder->wants_key = false;
+    encoder->is_behind = !encoder->passes_through && is_too_late(encoder);
+    if (!encoder->passes_through)
+        encode(encoder, frame);
+    if (encoder->is_behind) {
+        ledger_add(&row->dropped[DROP_ENCODER_BEHIND], 1);
+        ledger_add(&encoder->behind, 1);
+    } else {
+        ledger_add(&row->consumed, 1);
+    }
+    if (encoder->passes_through)
+        put(encoder, frame);
+    else
+        frame_unref(frame);
+}
+
+static void finish(TrackEncoder *encoder)
+{
+    if (!encoder->passes_through)
+        frame_decoder_flush(encoder->decoder);
+    if (encoder->pictures != NULL && !encoder->passes_through)
+        picture_encoder_flush(encoder->pictures);
+    if (encoder->sound != NULL && !encoder->passes_through)
+        sound_encoder_flush(encoder->sound);
+    bounded_queue_end(encoder->config.out);
+}
+
+static void *run(void *data)
+{
+    TrackEncoder *encoder = data;
+    for (;;) {
+        Frame *frame;
+        const QueueGet got = bounded_queue_get(encoder->config.in, &frame);
+        if (got == QUEUE_END)
+            break;
+        if (got == QUEUE_FRAME)
+            take(encoder, frame);
+        else
+            rest();
+    }
+    finish(encoder);
+    return NULL;
+}
+
+TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEncoderEvents *events)
+{
+    TrackEncoder *encoder = calloc(1, sizeof *encoder);
+    require(encoder != NULL);
+    encoder->config = *config;
+    encoder->events = *events;
+    encoder->config.pool = pool_ref(config->pool);
+    encoder->decoder = frame_decoder_new((FrameDecoderOut){encoder, on_decoded});
+    encoder->fitter = picture_fitter_new(config->ceiling);
+    require(pthread_create(&encoder->thread, NULL, run, encoder) == 0);
+    return encoder;
+}
+
+void track_encoder_request_key(TrackEncoder *encoder)
+{
+    atomic_store(&encoder->key_requested, true);
+}
+
+void track_encoder_hurry(TrackEncoder *encoder)
+{
+    atomic_store(&encoder->is_hurried, true);
+}
+
+void track_encoder_free(TrackEncoder *encoder)
+{
+    if (encoder == NULL)
+        return;
+    pthread_join(encoder->thread, NULL);
+    frame_decoder_free(encoder->decoder);
+    picture_fitter_free(encoder->fitter);
+    picture_encoder_free(encoder->pictures);
+    sound_encoder_free(encoder->sound);
+    pool_unref(encoder->config.pool);
+    free(encoder);
+}
+
+TrackEncoderStats track_encoder_stats(const TrackEncoder *encoder)
+{
+    return (TrackEncoderStats){
+        .frames_out = ledger_value(&encoder->frames_out),
+        .undecodable = ledger_value(&encoder->undecodable),
+        .behind = ledger_value(&encoder->behind),
+        .timeouts = ledger_value(&encoder->timeouts),
+        .busy_ns = atomic_load(&encoder->busy_ns),
+        .busy_since_ns = atomic_load(&encoder->busy_since_ns),
+    };
+}

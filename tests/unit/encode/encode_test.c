@@ -1,0 +1,374 @@
+/* Real frames of one codec go in, frames of another come out: how many, when, how large. */
+#include <glib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "encode/frame_decoder.h"
+#include "encode/track_encoder.h"
+#include "sink/codec_config.h"
+#include "test_media.h"
+
+#define START_NS (7 * NS_PER_SECOND + 1234567)
+#define POOL_BYTES (64U << 20)
+#define QUEUE_ITEMS 400
+
+typedef struct {
+    Pool *pool;
+    Mailbox *mailbox;
+    BoundedQueue *in, *out;
+    TrackCounters counters;
+    TrackEncoder *encoder;
+    unsigned keyframes_needed, failures;
+    char sentence[300];
+    GPtrArray *frames; /* what came out */
+} Bench;
+
+static void on_need_keyframe(void *owner, unsigned track_id)
+{
+    Bench *bench = owner;
+    g_assert_cmpuint(track_id, ==, 3);
+    bench->keyframes_needed++;
+}
+
+static void on_failed(void *owner, unsigned track_id, const char *sentence)
+{
+    Bench *bench = owner;
+    g_assert_cmpuint(track_id, ==, 3);
+    bench->failures++;
+    g_strlcpy(bench->sentence, sentence, sizeof bench->sentence);
+}
+
+static Bench *bench_new(Codec codec, const char *encoder, const char *speed, PictureSize ceiling)
+{
+    Bench *bench = g_new0(Bench, 1);
+    const TrackKind kind = codec_kind(codec);
+    bench->pool = pool_new(POOL_BYTES);
+    bench->mailbox = mailbox_new();
+    bench->in = bounded_queue_new(kind, QUEUE_ITEMS, POOL_BYTES);
+    bench->out = bounded_queue_new(kind, QUEUE_ITEMS, POOL_BYTES);
+    bench->frames = g_ptr_array_new_with_free_func((GDestroyNotify)frame_unref);
+    const TrackEncoderConfig config = {
+        .track_id = 3,
+        .kind = kind,
+        .codec = codec,
+        .settings = {.encoder = encoder,
+                     .speed = speed,
+                     .bitrate = kind == TRACK_VIDEO ? 400000 : 96000,
+                     .crf = -1,
+                     .threads = 1,
+                     .keyframe_interval_ns = NS_PER_SECOND},
+        .ceiling = ceiling,
+        .encode_timeout_ns = 30 * NS_PER_SECOND,
+        .in = bench->in,
+        .out = bench->out,
+        .counters = &bench->counters,
+        .pool = bench->pool,
+    };
+    const TrackEncoderEvents events = {bench, bench->mailbox, on_need_keyframe, on_failed};
+    bench->encoder = track_encoder_new(&config, &events);
+    return bench;
+}
+
+/* Ends the input, takes everything that comes out. */
+static void bench_finish(Bench *bench)
+{
+    bounded_queue_end(bench->in);
+    for (QueueGet got; (got = QUEUE_EMPTY) == QUEUE_EMPTY;) {
+        Frame *frame = NULL;
+        got = bounded_queue_get(bench->out, &frame);
+        if (got == QUEUE_FRAME)
+            g_ptr_array_add(bench->frames, frame);
+        if (got == QUEUE_END)
+            break;
+        if (got == QUEUE_EMPTY)
+            g_thread_yield();
+    }
+    track_encoder_free(bench->encoder);
+    mailbox_drain(bench->mailbox);
+    g_assert_true(ledger_row_balances(&bench->counters.ledger, STAGE_ENCODE));
+}
+
+static void bench_free(Bench *bench)
+{
+    g_ptr_array_unref(bench->frames);
+    bounded_queue_free(bench->in);
+    bounded_queue_free(bench->out);
+    mailbox_free(bench->mailbox);
+    pool_unref(bench->pool);
+    g_free(bench);
+}
+
+/* As a net thread does, but never so fast that pictures are left out for want of time. */
+static void feed(Bench *bench, Frame *frame)
+{
+    const bool is_video = codec_kind(frame->codec) == TRACK_VIDEO;
+    while (is_video && bounded_queue_stats(bench->in).size > QUEUE_ITEMS / 4)
+        g_thread_yield();
+    g_assert_true(bounded_queue_put(bench->in, frame).accepted);
+}
+
+static void feed_media(Bench *bench, Codec codec, int width, int height, int64_t start_ns,
+                       unsigned count)
+{
+    TestMedia *media = test_media_new(bench->pool, codec, width, height);
+    for (unsigned i = 0; i < count; i++)
+        feed(bench, test_media_next(media, start_ns, i == 0));
+    test_media_free(media);
+}
+
+static const Frame *frame_at(const Bench *bench, unsigned i)
+{
+    return bench->frames->pdata[i];
+}
+
+/* ---- pictures ---- */
+
+typedef struct {
+    unsigned count;
+    int width, height;
+} Decoded;
+
+static void count_decoded(void *owner, AVFrame *frame)
+{
+    Decoded *decoded = owner;
+    decoded->count++;
+    decoded->width = frame->width;
+    decoded->height = frame->height;
+}
+
+static void assert_decodes(const Bench *bench, unsigned count, int width, int height)
+{
+    Decoded decoded = {0};
+    FrameDecoder *decoder = frame_decoder_new((FrameDecoderOut){&decoded, count_decoded});
+    for (unsigned i = 0; i < bench->frames->len; i++)
+        g_assert_true(frame_decoder_push(decoder, frame_at(bench, i)));
+    frame_decoder_flush(decoder);
+    g_assert_cmpuint(frame_decoder_errors(decoder), ==, 0);
+    frame_decoder_free(decoder);
+    g_assert_cmpuint(decoded.count, ==, count);
+    g_assert_cmpint(decoded.width, ==, width);
+    g_assert_cmpint(decoded.height, ==, height);
+}
+
+/* Each picture at its own time, a key frame regularly, a header for the first. */
+static void assert_pictures(const Bench *bench, Codec codec, unsigned count, unsigned key_distance)
+{
+    g_assert_cmpuint(bench->frames->len, ==, count);
+    unsigned last_key = 0;
+    for (unsigned i = 0; i < count; i++) {
+        const Frame *frame = frame_at(bench, i);
+        g_assert_cmpint(frame->codec, ==, codec);
+        const int64_t wanted_ns = START_NS + i * NS_PER_SECOND / 25;
+        g_assert_cmpint(ABS(frame->pts_ns - wanted_ns), <=, 12000); /* a tick of 90 kHz */
+        if (frame->is_key)
+            last_key = i;
+        g_assert_cmpuint(i - last_key, <=, key_distance);
+    }
+    g_assert_true(frame_at(bench, 0)->is_key);
+    AVCodecParameters *parameters = codec_config_new(frame_at(bench, 0));
+    g_assert_nonnull(parameters);
+    avcodec_parameters_free(&parameters);
+}
+
+static void test_every_input(void)
+{
+    static const Codec codecs[] = {CODEC_VP8, CODEC_VP9, CODEC_AV1, CODEC_H264, CODEC_H265};
+    for (unsigned i = 0; i < G_N_ELEMENTS(codecs); i++) {
+        Bench *bench = bench_new(CODEC_H264, "libx264", "ultrafast", (PictureSize){0, 0});
+        feed_media(bench, codecs[i], 320, 180, START_NS, 60);
+        bench_finish(bench);
+        g_test_message("from %s", codec_name(codecs[i]));
+        assert_pictures(bench, CODEC_H264, 60, 25);
+        assert_decodes(bench, 60, 320, 180);
+        g_assert_cmpuint(bench->failures + bench->keyframes_needed, ==, 0);
+        bench_free(bench);
+    }
+}
+
+static void test_every_output(void)
+{
+    static const struct {
+        Codec codec;
+        const char *encoder, *speed;
+        unsigned
+            key_distance; /* SVT-AV1 takes a second for 30 pictures, the others know the time */
+    } rows[] = {
+        {CODEC_H264, "libx264", "veryfast", 25},
+        {CODEC_VP9, "libvpx-vp9", "8", 25},
+        {CODEC_AV1, "libaom-av1", "8", 25},
+        {CODEC_AV1, "libsvtav1", "12", 32},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_test_message("with %s", rows[i].encoder);
+        Bench *bench =
+            bench_new(rows[i].codec, rows[i].encoder, rows[i].speed, (PictureSize){0, 0});
+        feed_media(bench, CODEC_VP8, 320, 180, START_NS, 60);
+        bench_finish(bench);
+        g_test_message("%s", bench->sentence);
+        g_assert_cmpuint(bench->failures, ==, 0);
+        assert_pictures(bench, rows[i].codec, 60, rows[i].key_distance);
+        assert_decodes(bench, 60, 320, 180);
+        bench_free(bench);
+    }
+}
+
+static void test_ceiling(void)
+{
+    static const struct {
+        PictureSize picture, ceiling, wanted;
+    } rows[] = {
+        {{1920, 1080}, {1280, 720}, {1280, 720}}, {{1080, 1920}, {1280, 720}, {720, 1280}},
+        {{640, 360}, {1280, 720}, {640, 360}},    {{641, 361}, {1280, 720}, {640, 360}},
+        {{1440, 1080}, {1280, 720}, {960, 720}},  {{3840, 1080}, {1920, 1080}, {1920, 540}},
+        {{1000, 1000}, {1280, 720}, {720, 720}},  {{320, 240}, {0, 0}, {320, 240}},
+        {{1366, 768}, {1280, 720}, {1280, 720}},  {{2, 2}, {1280, 720}, {16, 16}},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const PictureSize size = picture_size_fit(rows[i].picture, rows[i].ceiling);
+        g_test_message("%u: %ux%u", i, size.width, size.height);
+        g_assert_cmpuint(size.width, ==, rows[i].wanted.width);
+        g_assert_cmpuint(size.height, ==, rows[i].wanted.height);
+    }
+}
+
+static void test_size_and_codec_change(void)
+{
+    Bench *bench = bench_new(CODEC_H264, "libx264", "ultrafast", (PictureSize){320, 180});
+    feed_media(bench, CODEC_VP8, 640, 360, START_NS, 25);
+    feed_media(bench, CODEC_VP8, 180, 320, START_NS + NS_PER_SECOND, 25);
+    feed_media(bench, CODEC_H264, 320, 240, START_NS + 2 * NS_PER_SECOND, 25);
+    bench_finish(bench);
+    assert_pictures(bench, CODEC_H264, 75, 25);
+    assert_decodes(bench, 75, 320, 180);
+    g_assert_cmpuint(bench->failures, ==, 0);
+    bench_free(bench);
+}
+
+static void test_broken_picture(void)
+{
+    Bench *bench = bench_new(CODEC_H264, "libx264", "ultrafast", (PictureSize){0, 0});
+    TestMedia *media = test_media_new(bench->pool, CODEC_H264, 320, 180);
+    for (unsigned i = 0; i < 50; i++) {
+        Frame *frame = test_media_next(media, START_NS, i == 30);
+        if (i == 10)
+            memset(frame->data, 0x5a, frame->size);
+        feed(bench, frame);
+    }
+    test_media_free(media);
+    bench_finish(bench);
+    g_assert_cmpuint(bench->failures, ==, 0);
+    g_assert_cmpuint(bench->keyframes_needed, ==, 1);
+    /* 25 begins with a key frame of the encoder's own: nothing before it is used. */
+    g_assert_cmpuint(bench->frames->len, ==, 10 + 25);
+    const LedgerRow *row = &bench->counters.ledger.rows[STAGE_ENCODE];
+    g_assert_cmpuint(ledger_value(&row->dropped[DROP_BROKEN_REFERENCE]), ==, 14);
+    bench_free(bench);
+}
+
+static void test_no_encoder(void)
+{
+    Bench *bench = bench_new(CODEC_H264, "libnothing", NULL, (PictureSize){0, 0});
+    feed_media(bench, CODEC_VP8, 320, 180, START_NS, 25);
+    bench_finish(bench);
+    g_assert_cmpuint(bench->failures, ==, 1);
+    g_assert_nonnull(strstr(bench->sentence, "libnothing"));
+    g_assert_cmpuint(bench->frames->len, >=, 24);
+    g_assert_cmpint(frame_at(bench, 1)->codec, ==, CODEC_VP8);
+    bench_free(bench);
+}
+
+/* ---- sound ---- */
+
+static void assert_sound(const Bench *bench, Codec codec, int64_t priming_ns, int64_t end_ns)
+{
+    int64_t expected_ns = START_NS - priming_ns;
+    for (unsigned i = 0; i < bench->frames->len; i++) {
+        const Frame *frame = frame_at(bench, i);
+        g_assert_cmpint(frame->codec, ==, codec);
+        g_assert_cmpint(ABS(frame->pts_ns - expected_ns), <, NS_PER_MS);
+        expected_ns = frame->pts_ns + frame->duration_ns;
+    }
+    g_assert_cmpint(ABS(expected_ns - end_ns), <, 30 * NS_PER_MS);
+}
+
+static void test_sound(void)
+{
+    static const struct {
+        Codec from, to;
+        const char *encoder;
+        int64_t priming_ns;
+    } rows[] = {
+        {CODEC_OPUS, CODEC_AAC, "aac", 1024 * NS_PER_SECOND / 48000},
+        {CODEC_PCMU, CODEC_AAC, "aac", 1024 * NS_PER_SECOND / 48000},
+        {CODEC_OPUS, CODEC_PCM, "pcm_s16le", 0},
+        {CODEC_PCMA, CODEC_OPUS, "libopus", 312 * NS_PER_SECOND / 48000},
+        {CODEC_OPUS, CODEC_MP3, "libmp3lame", 1105 * NS_PER_SECOND / 48000},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_test_message("%s to %s", codec_name(rows[i].from), codec_name(rows[i].to));
+        Bench *bench = bench_new(rows[i].to, rows[i].encoder, NULL, (PictureSize){0, 0});
+        feed_media(bench, rows[i].from, 0, 0, START_NS, 150);
+        bench_finish(bench);
+        g_test_message("%s", bench->sentence);
+        g_assert_cmpuint(bench->failures, ==, 0);
+        assert_sound(bench, rows[i].to, rows[i].priming_ns, START_NS + 3 * NS_PER_SECOND);
+        bench_free(bench);
+    }
+}
+
+static void test_hole_in_sound(void)
+{
+    Bench *bench = bench_new(CODEC_PCM, "pcm_s16le", NULL, (PictureSize){0, 0});
+    feed_media(bench, CODEC_PCMU, 0, 0, START_NS, 50);
+    feed_media(bench, CODEC_PCMU, 0, 0, START_NS + 3 * NS_PER_SECOND, 50);
+    bench_finish(bench);
+    int64_t hole_ns = 0;
+    for (unsigned i = 1; i < bench->frames->len; i++)
+        hole_ns = MAX(hole_ns, frame_at(bench, i)->pts_ns - frame_at(bench, i - 1)->pts_ns -
+                                   frame_at(bench, i - 1)->duration_ns);
+    g_assert_cmpint(ABS(hole_ns - 2 * NS_PER_SECOND), <, 25 * NS_PER_MS);
+    const Frame *last = frame_at(bench, bench->frames->len - 1);
+    const int64_t end_ns = START_NS + 4 * NS_PER_SECOND;
+    g_assert_cmpint(ABS(last->pts_ns + last->duration_ns - end_ns), <, 25 * NS_PER_MS);
+    bench_free(bench);
+}
+
+/* The publisher's clock is 200 ppm fast: samples are stretched, times stay true. */
+static void test_drift(void)
+{
+    Bench *bench = bench_new(CODEC_PCM, "pcm_s16le", NULL, (PictureSize){0, 0});
+    TestMedia *media = test_media_new(bench->pool, CODEC_OPUS, 0, 0);
+    for (unsigned i = 0; i < 3000; i++) {
+        Frame *frame = test_media_next(media, START_NS, false);
+        frame->pts_ns -= i * 4000; /* 20 ms * 200 ppm */
+        while (bounded_queue_stats(bench->in).size > QUEUE_ITEMS / 4) {
+            Frame *done = NULL;
+            if (bounded_queue_get(bench->out, &done) == QUEUE_FRAME)
+                g_ptr_array_add(bench->frames, done);
+        }
+        feed(bench, frame);
+    }
+    test_media_free(media);
+    bench_finish(bench);
+    const Frame *last = frame_at(bench, bench->frames->len - 1);
+    const int64_t end_ns = START_NS + 60 * NS_PER_SECOND - 3000 * 4000;
+    g_assert_cmpint(ABS(last->pts_ns + last->duration_ns - end_ns), <, 5 * NS_PER_MS);
+    bench_free(bench);
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    av_log_set_level(AV_LOG_QUIET);
+    g_setenv("SVT_LOG", "1", TRUE); /* errors only */
+    g_test_add_func("/encode/pictures/every-input", test_every_input);
+    g_test_add_func("/encode/pictures/every-output", test_every_output);
+    g_test_add_func("/encode/pictures/ceiling", test_ceiling);
+    g_test_add_func("/encode/pictures/size-and-codec-change", test_size_and_codec_change);
+    g_test_add_func("/encode/pictures/broken", test_broken_picture);
+    g_test_add_func("/encode/pictures/no-encoder", test_no_encoder);
+    g_test_add_func("/encode/sound/every-codec", test_sound);
+    g_test_add_func("/encode/sound/hole", test_hole_in_sound);
+    g_test_add_func("/encode/sound/drift", test_drift);
+    return g_test_run();
+}
