@@ -7,7 +7,8 @@
 #define TAKES(codec) (1U << (codec))
 #define TAKES_ALL                                                                                  \
     (TAKES(CODEC_H264) | TAKES(CODEC_H265) | TAKES(CODEC_VP8) | TAKES(CODEC_VP9) |                 \
-     TAKES(CODEC_AV1) | TAKES(CODEC_OPUS) | TAKES(CODEC_PCMU) | TAKES(CODEC_PCMA))
+     TAKES(CODEC_AV1) | TAKES(CODEC_OPUS) | TAKES(CODEC_PCMU) | TAKES(CODEC_PCMA) |                \
+     TAKES(CODEC_AAC))
 
 typedef struct {
     const char *name;
@@ -19,7 +20,7 @@ static const ContainerRow containers[CONTAINER_COUNT] = {
     [CONTAINER_AUTO] = {"auto", "", TAKES_ALL},
     [CONTAINER_MP4] = {"mp4", "mp4",
                        TAKES(CODEC_H264) | TAKES(CODEC_H265) | TAKES(CODEC_VP9) | TAKES(CODEC_AV1) |
-                           TAKES(CODEC_OPUS)},
+                           TAKES(CODEC_OPUS) | TAKES(CODEC_AAC)},
     [CONTAINER_WEBM] = {"webm", "webm",
                         TAKES(CODEC_VP8) | TAKES(CODEC_VP9) | TAKES(CODEC_AV1) | TAKES(CODEC_OPUS)},
     [CONTAINER_MKV] = {"mkv", "mkv", TAKES_ALL},

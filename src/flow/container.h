@@ -17,7 +17,7 @@ const char *container_name(Container container);      /* "auto", "mp4", ... */
 const char *container_extension(Container container); /* "mp4", ...; AUTO has none */
 bool container_from_name(const char *name, Container *ret_container);
 
-/* Without re-encoding. MP4: H.264, H.265, VP9, AV1, Opus. WebM: VP8, VP9, AV1, Opus. MKV: all.
+/* Without re-encoding. MP4: H.264, H.265, VP9, AV1, Opus, AAC. WebM: VP8, VP9, AV1, Opus. MKV: all.
  * Ogg: Opus, and no picture. */
 bool container_takes(Container container, Codec codec);
 

@@ -17,6 +17,7 @@ enum AVCodecID codec_config_id(Codec codec)
         [CODEC_VP8] = AV_CODEC_ID_VP8,        [CODEC_VP9] = AV_CODEC_ID_VP9,
         [CODEC_AV1] = AV_CODEC_ID_AV1,        [CODEC_OPUS] = AV_CODEC_ID_OPUS,
         [CODEC_PCMU] = AV_CODEC_ID_PCM_MULAW, [CODEC_PCMA] = AV_CODEC_ID_PCM_ALAW,
+        [CODEC_AAC] = AV_CODEC_ID_AAC,
     };
     return ids[codec];
 }
@@ -185,21 +186,39 @@ static AVCodecParameters *parameters_new(Codec codec)
     return parameters;
 }
 
+/* AudioSpecificConfig (ISO 14496-3 1.6): AAC-LC, 48 kHz, stereo. */
+static void fill_aac(AVCodecParameters *parameters)
+{
+    static const uint8_t config[] = {0x11, 0x90};
+    ByteWriter bytes = byte_writer((uint8_t[sizeof config]){0}, sizeof config);
+    bytes_write_span(&bytes, config, sizeof config);
+    set_extradata(parameters, &bytes);
+    parameters->profile = FF_PROFILE_AAC_LOW;
+    parameters->frame_size = 1024;
+}
+
+static void fill_g711(AVCodecParameters *parameters)
+{
+    parameters->bits_per_coded_sample = 8;
+    parameters->block_align = 1;
+    parameters->bit_rate = 64000;
+}
+
 AVCodecParameters *codec_config_new_audio(Codec codec)
 {
-    if (codec != CODEC_OPUS && codec != CODEC_PCMU && codec != CODEC_PCMA)
+    const bool is_g711 = codec == CODEC_PCMU || codec == CODEC_PCMA;
+    if (codec != CODEC_OPUS && codec != CODEC_AAC && !is_g711)
         return NULL;
     AVCodecParameters *parameters = parameters_new(codec);
-    const bool is_opus = codec == CODEC_OPUS;
-    av_channel_layout_default(&parameters->ch_layout, is_opus ? 2 : 1);
-    parameters->sample_rate = is_opus ? 48000 : 8000;
-    if (is_opus) {
+    av_channel_layout_default(&parameters->ch_layout, is_g711 ? 1 : 2);
+    parameters->sample_rate = (int)codec_clock_rate(codec);
+    if (codec == CODEC_OPUS) {
         parameters->frame_size = 960;
         fill_opus(parameters);
+    } else if (codec == CODEC_AAC) {
+        fill_aac(parameters);
     } else {
-        parameters->bits_per_coded_sample = 8;
-        parameters->block_align = 1;
-        parameters->bit_rate = 64000;
+        fill_g711(parameters);
     }
     return parameters;
 }

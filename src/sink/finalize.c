@@ -82,6 +82,10 @@ static unsigned add_codecs(const Part *part, Codec *codecs)
 /* One container for all that is in the parts. */
 static Container merged_container(const FinalizeJob *job, const Group *group)
 {
+    for (unsigned i = 0; i < group->count; i++) {
+        if (job->config->falls_back_to_mkv && group->parts[i]->container == CONTAINER_MKV)
+            return CONTAINER_MKV;
+    }
     if (job->config->container != CONTAINER_AUTO)
         return job->config->container;
     Codec codecs[TRACK_SET_MAX_PARTS * OUTPUT_MAX_TRACKS];

@@ -138,7 +138,9 @@ static void on_stop(void *owner, void *message)
     Call *call = message;
     output->sink.is_stopping = true;
     output->sink.finalize = call->flag;
-    output->sink.stop_deadline_ns = clock_monotonic_ns() + STOP_PATIENCE_NS;
+    const int64_t patience_ns = output->config.stop_patience_ns;
+    output->sink.stop_deadline_ns =
+        clock_monotonic_ns() + (patience_ns > 0 ? patience_ns : STOP_PATIENCE_NS);
     free(call);
 }
 

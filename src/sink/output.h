@@ -32,6 +32,7 @@ typedef struct {
     Codec expected_codec;    /* as the room announced it; CODEC_UNKNOWN if not */
     bool muted;              /* nothing will come now: the header does not wait for it; an Opus
                                 track is put in all the same, filled with silence */
+    bool is_encoded;         /* it comes out of an encoder: STAGE_ENCODE stands for STAGE_QUEUE */
     BoundedQueue *queue;     /* borrowed until output_free */
     TrackCounters *counters; /* STAGE_QUEUE's out and STAGE_WRITE are kept here; borrowed */
     char language[16];       /* "und" */
@@ -42,6 +43,8 @@ typedef struct {
     char *stem;          /* path without extension; the caller has reserved it */
     Container container; /* AUTO: the first that takes the tracks at hand */
     bool audio_only;
+    bool falls_back_to_mkv;      /* a codec that `container` does not take goes on in an MKV */
+    int64_t stop_patience_ns;    /* for queues to be ended after output_stop(); 0: two seconds */
     uint64_t finalize_max_bytes; /* a larger MP4 stays fragmented */
     char *title;                 /* metadata: the room's name; may be NULL */
     int64_t started_at_wall_ns;  /* metadata: creation_time */

@@ -1,4 +1,4 @@
-/* Valid packets of silence for the audio codecs, 20 ms each.
+/* Valid packets of silence for the audio codecs.
  * Thread: any; const data. */
 #pragma once
 
@@ -6,7 +6,7 @@
 
 #include "flow/codec.h"
 
-#define SILENCE_PACKET_NS (20 * INT64_C(1000000))
+int64_t silence_packet_ns(Codec codec); /* 20 ms, but 1024 samples of AAC */
 
 /* The packet, with static life; NULL for codecs that have none. */
 const uint8_t *silence_packet(Codec codec, size_t *ret_size);

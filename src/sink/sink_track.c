@@ -41,7 +41,8 @@ static void update_held(const SinkTrack *track)
 
 static void take(SinkTrack *track, Frame *frame, int64_t now_ns)
 {
-    ledger_add(&track->info.counters->ledger.rows[STAGE_QUEUE].out, 1);
+    const Stage former = track->info.is_encoded ? STAGE_ENCODE : STAGE_QUEUE;
+    ledger_add(&track->info.counters->ledger.rows[former].out, 1);
     ledger_add(&write_row(track)->in, 1);
     if (track->count == 0 && track->part == NULL)
         track->ready_ns = now_ns;

@@ -26,6 +26,15 @@ static void refuse(TrackSet *set, SinkTrack *track, Codec codec)
     track_set_fail(set, &outcome);
 }
 
+/* What an encoder could not do is kept as it came, where every codec goes. */
+static Container container_of(const TrackSet *set, Codec codec)
+{
+    const Container wanted = set->config->container;
+    if (wanted == CONTAINER_AUTO || container_takes(wanted, codec))
+        return wanted;
+    return set->config->falls_back_to_mkv ? CONTAINER_MKV : wanted;
+}
+
 static bool is_new(const SinkTrack *track)
 {
     return track->part == NULL && track->count > 0 && !track->refused;
@@ -37,7 +46,7 @@ static void prepare(TrackSet *set, SinkTrack *track)
     bool has_dropped = false;
     while (is_new(track)) {
         const Frame *head = sink_track_head(track);
-        const Container wanted = set->config->container;
+        const Container wanted = container_of(set, head->codec);
         if (wanted != CONTAINER_AUTO && !container_takes(wanted, head->codec)) {
             refuse(set, track, head->codec);
             return;
@@ -82,12 +91,12 @@ static bool is_open_due(TrackSet *set, int64_t now_ns)
     return has_new && (!is_awaiting || is_late || set->is_stopping);
 }
 
-/* A muted Opus track is silent for now, but its place in the header is taken. */
+/* A muted track is silent for now, but its place in the header is taken. */
 static void prepare_muted(const TrackSet *set, SinkTrack *track)
 {
     const Codec codec = track->info.expected_codec;
     if (track->parameters != NULL || !track->info.muted || track->ended || track->refused ||
-        codec != CODEC_OPUS)
+        (codec != CODEC_OPUS && codec != CODEC_AAC))
         return;
     if (set->config->container != CONTAINER_AUTO && !container_takes(set->config->container, codec))
         return;
@@ -120,6 +129,10 @@ static void add_members(const TrackSet *set, TrackKind kind, Members *members)
 
 static Container choose_container(const TrackSet *set, const Members *members)
 {
+    for (unsigned i = 0; i < members->count; i++) {
+        if (container_of(set, members->tracks[i]->codec) != set->config->container)
+            return CONTAINER_MKV;
+    }
     if (set->config->container != CONTAINER_AUTO)
         return set->config->container;
     Codec codecs[2 * OUTPUT_MAX_TRACKS];

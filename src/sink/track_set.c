@@ -103,14 +103,15 @@ static bool fill_silence(TrackSet *set, SinkTrack *track, int64_t until_ns, int6
 {
     size_t size = 0;
     const uint8_t *data = silence_packet(track->codec, &size);
+    const int64_t packet_ns = silence_packet_ns(track->codec);
     const int64_t start_ns = track->end_ns;
     if (data == NULL)
         return true;
-    while (until_ns - track->end_ns >= SILENCE_PACKET_NS) {
+    while (until_ns - track->end_ns >= packet_ns) {
         const PartPacket packet = {.data = data,
                                    .size = size,
                                    .pts_ns = track->end_ns,
-                                   .duration_ns = SILENCE_PACKET_NS,
+                                   .duration_ns = packet_ns,
                                    .is_key = true,
                                    .is_silence = true};
         if (!write_packet(set, track, &packet, now_ns))
@@ -135,7 +136,7 @@ static DropReason misplaced(const SinkTrack *track, const Frame *frame)
     if (frame->pts_ns < track->last_pts_ns - BACK_STEP_NS)
         return DROP_NO_TIME;
     /* Silence stands where it belongs. */
-    if (track->last_is_silence && frame->pts_ns < track->end_ns - SILENCE_PACKET_NS)
+    if (track->last_is_silence && frame->pts_ns < track->end_ns - silence_packet_ns(track->codec))
         return DROP_LATE;
     return DROP_COUNT;
 }

@@ -5,18 +5,18 @@
 
 static void test_takes(void)
 {
-    /* In the order of the enum: H264 H265 VP8 VP9 AV1 opus PCMU PCMA. */
+    /* In the order of the enum: H264 H265 VP8 VP9 AV1 opus PCMU PCMA AAC. */
     static const struct {
         Container container;
         const char *takes;
     } rows[] = {
-        {CONTAINER_AUTO, "++++++++"}, {CONTAINER_MP4, "++-+++--"}, {CONTAINER_WEBM, "--++++--"},
-        {CONTAINER_MKV, "++++++++"},  {CONTAINER_OGG, "-----+--"},
+        {CONTAINER_AUTO, "+++++++++"}, {CONTAINER_MP4, "++-+++--+"}, {CONTAINER_WEBM, "--++++---"},
+        {CONTAINER_MKV, "+++++++++"},  {CONTAINER_OGG, "-----+---"},
     };
     g_assert_cmpint(G_N_ELEMENTS(rows), ==, CONTAINER_COUNT);
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_assert_false(container_takes(rows[i].container, CODEC_UNKNOWN));
-        for (Codec codec = CODEC_H264; codec <= CODEC_PCMA; codec++)
+        for (Codec codec = CODEC_H264; codec <= CODEC_AAC; codec++)
             g_assert_cmpint(container_takes(rows[i].container, codec), ==,
                             rows[i].takes[codec - CODEC_H264] == '+');
     }
