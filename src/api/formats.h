@@ -1,33 +1,18 @@
-/* The output formats and quality presets of the interface, with what of them is available.
+/* What GET /api/recording/formats tells: formats and presets, with what of them this machine's
+ * libraries can do.
  * Thread: main; values only. */
 #pragma once
 
 #include <json-glib/json-glib.h>
 
-#include "flow/container.h"
+#include "flow/format.h"
 
-typedef struct {
-    const char *name;
-    const char *description;
-    const char *video_codec, *audio_codec;
-    Container container;
-    bool is_available;
-} Format;
+/* Whether libavcodec has the encoders that it may need. */
+bool format_is_available(const Format *format);
 
-typedef struct {
-    const char *name;
-    const char *description;
-    unsigned max_width, max_height; /* 0 = no limit */
-    unsigned video_bitrate, audio_bitrate;
-} Preset;
-
-/* NULL when there is none of that name. */
-const Format *format_find(const char *name);
-const Preset *preset_find(const char *name);
-
-/* "auto, mp4, webm, mkv, ogg"; free with g_free(). */
+/* "h264, av1, ..."; free with g_free(). */
 char *format_list_available(void);
-char *preset_list(void);
+char *quality_list(void);
 
 /* The answer of GET /api/recording/formats. */
 JsonObject *formats_json(void);

@@ -187,7 +187,8 @@ void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message,
     g_autoptr(RecordingRequest) request = recording_request_new();
     Outcome refusal;
     bool wait;
-    request->container = routes->config->format;
+    request->format = routes->config->format;
+    request->quality = routes->config->quality;
     if (!start_request_read(body, request, &wait, &refusal)) {
         answer_outcome(message, &refusal);
         return;

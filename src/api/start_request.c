@@ -123,14 +123,14 @@ static bool read_format(Reading *reading, const char *name, JsonNode *node)
     if (format == NULL)
         return refuse(reading->refusal, "\"%s\" cannot be \"%.60s\"; it can be %s.", name, text,
                       available);
-    if (!format->is_available) {
+    if (!format_is_available(format)) {
         outcome_set(reading->refusal, OUTCOME_FAILED, CODE_CODEC_UNSUPPORTED,
-                    "The format \"%s\" needs re-encoding, which is not available yet; without it "
-                    "there are %s.",
+                    "The format \"%s\" needs an encoder that this machine's libavcodec does not "
+                    "have; there are %s.",
                     format->name, available);
         return false;
     }
-    reading->request->container = format->container;
+    reading->request->format = format;
     return true;
 }
 
@@ -139,13 +139,24 @@ static bool read_quality(Reading *reading, const char *name, JsonNode *node)
     const char *text;
     if (!read_text(reading->refusal, name, node, NAME_MAX_BYTES, &text))
         return false;
-    const Preset *preset = preset_find(text);
-    g_autofree char *names = preset_list();
-    if (preset == NULL)
+    const Quality *quality = quality_find(text);
+    g_autofree char *names = quality_list();
+    if (quality == NULL)
         return refuse(reading->refusal, "\"%s\" cannot be \"%.60s\"; it can be %s.", name, text,
                       names);
-    reading->request->max_width = preset->max_width;
-    reading->request->max_height = preset->max_height;
+    reading->request->quality = quality;
+    return true;
+}
+
+static bool read_fallback(Reading *reading, const char *name, JsonNode *node)
+{
+    const char *text;
+    if (!read_text(reading->refusal, name, node, NAME_MAX_BYTES, &text))
+        return false;
+    if (g_ascii_strcasecmp(text, "source") != 0)
+        return refuse(reading->refusal, "\"%s\" cannot be \"%.60s\"; it can be source.", name,
+                      text);
+    reading->request->falls_back = true;
     return true;
 }
 
@@ -245,6 +256,7 @@ static const Field start_fields[] = {
     {"mint_id", read_mint_id},
     {"output_format", read_format},
     {"video_quality", read_quality},
+    {"fallback", read_fallback},
     {"room", read_room},
     {"url", read_url},
     {"token", read_token},

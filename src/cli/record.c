@@ -20,7 +20,9 @@ static const Flag record_flags[] = {
     {"token", "TOKEN", NULL, "a ready-made access token instead of a key\n(or LIVEKIT_TOKEN)"},
     {"output", "PATH", NULL,
      "folder, file name or template, such as\n'rec/{room_name}/{publisher_identity}-{time}.mp4'"},
-    {"format", "FORMAT", "output.format", "auto, mp4, webm, mkv or ogg"},
+    {"format", "FORMAT", "output.format", "auto, mp4, webm, mkv, ogg, h264, vp9, av1 or svtav1"},
+    {"quality", "PRESET", "output.quality",
+     "low, medium, high: ceilings for size and bit rate;\nsource: nothing is encoded"},
     {"duration", "TIME", NULL, "stop after that time, such as 30s, 10m or 2h"},
     {"audio-only", NULL, NULL, "leave out all video"},
     {"publisher-wait", "TIME", "timeouts.publisher_wait", "wait that long for a first publisher"},
@@ -65,7 +67,8 @@ static bool set_token(RecordingRequest *request, const Flags *flags)
 static bool set_output(RecordingRequest *request, const Flags *flags, const Config *config,
                        GError **error)
 {
-    request->container = config->format;
+    request->format = config->format;
+    request->quality = config->quality;
     const char *text = flags_text(flags, "output");
     if (text == NULL)
         return true;
@@ -74,8 +77,8 @@ static bool set_output(RecordingRequest *request, const Flags *flags, const Conf
         g_prefix_error(error, "--output: ");
         return false;
     }
-    if (request->container == CONTAINER_AUTO)
-        request->container = output.container;
+    if (request->format->container == CONTAINER_AUTO)
+        request->format = format_for(output.container);
     request->directory = output.directory;
     request->output_template = output.output_template;
     return true;

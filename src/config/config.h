@@ -5,7 +5,7 @@
 #include <glib.h>
 
 #include "base/log.h"
-#include "flow/container.h"
+#include "flow/format.h"
 
 #define CONFIG_ERROR (config_error_quark())
 GQuark config_error_quark(void);
@@ -29,8 +29,14 @@ typedef struct {
 
     /* output */
     char *output_dir, *output_template;
-    Container format;
+    const Format *format;
+    const Quality *quality;
     uint64_t finalize_max_bytes;
+
+    /* encoding.* */
+    unsigned max_encodes; /* 0 = as many as cores */
+    int64_t encoder_keyframe_ns;
+    char *h264_speed;
 
     /* service */
     char *listen;
@@ -73,7 +79,8 @@ typedef enum {
     CONFIG_COUNT,    /* unsigned */
     CONFIG_BYTES,    /* uint64_t */
     CONFIG_BOOL,     /* bool */
-    CONFIG_FORMAT,   /* Container */
+    CONFIG_FORMAT,   /* const Format * */
+    CONFIG_QUALITY,  /* const Quality * */
     CONFIG_LEVEL,    /* LogLevel */
 } ConfigType;
 

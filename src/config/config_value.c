@@ -174,6 +174,23 @@ static bool set_bytes(const ConfigKey *key, const char *text, uint64_t *member)
     return true;
 }
 
+static bool set_format(const char *text, const Format **member)
+{
+    const Format *format = format_find(text);
+    if (format != NULL)
+        *member = format;
+    return format != NULL;
+}
+
+static bool set_quality(const char *text, const Quality **member)
+{
+    const bool is_default = g_ascii_strcasecmp(text, quality_default()->name) == 0;
+    const Quality *quality = is_default ? quality_default() : quality_find(text);
+    if (quality != NULL)
+        *member = quality;
+    return quality != NULL;
+}
+
 bool config_value_parse(const ConfigKey *key, const char *text, Config *config)
 {
     void *member = (char *)config + key->offset;
@@ -191,7 +208,9 @@ bool config_value_parse(const ConfigKey *key, const char *text, Config *config)
     case CONFIG_BOOL:
         return parse_bool(text, member);
     case CONFIG_FORMAT:
-        return container_from_name(text, member);
+        return set_format(text, member);
+    case CONFIG_QUALITY:
+        return set_quality(text, member);
     case CONFIG_LEVEL:
         return log_level_parse(text, member);
     }
@@ -240,7 +259,9 @@ char *config_value_allowed(const ConfigKey *key)
     case CONFIG_BOOL:
         return g_strdup("true or false");
     case CONFIG_FORMAT:
-        return g_strdup("auto, mp4, webm, mkv or ogg");
+        return g_strdup("auto, mp4, webm, mkv, ogg, h264, vp9, av1 or svtav1");
+    case CONFIG_QUALITY:
+        return g_strdup("low, medium, high, source or default");
     case CONFIG_LEVEL:
         return g_strdup("debug, info, warning, error or none");
     }

@@ -2,6 +2,7 @@
  * Thread: any; a value whose strings are borrowed. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct {
@@ -12,3 +13,6 @@ typedef struct {
     unsigned threads;    /* 1: frames come out at once */
     int64_t keyframe_interval_ns;
 } EncoderSettings;
+
+/* Whether this machine's libavcodec has an encoder of that name. */
+bool encoder_is_available(const char *name);

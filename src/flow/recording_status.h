@@ -47,7 +47,14 @@ typedef struct {
     char identity[STATUS_IDENTITY_MAX];
     TrackKind kind;
     TrackSource source;
-    Codec codec;
+    Codec codec; /* as published */
+    Treatment treatment;
+    Codec file_codec;
+    char why[160]; /* this treatment */
+    char encoder[32], encoder_speed[32];
+    uint64_t encoder_bitrate, encoded_frames, undecodable_frames, left_out_frames, encode_timeouts;
+    int64_t encoder_busy_ns;
+    bool encoder_behind; /* in the last seconds */
     bool published, muted, paused, stalled;
     bool subscribed; /* confirmed by the server and, unless muted, OnTrack */
 

@@ -16,3 +16,14 @@ const char *track_source_name(TrackSource source)
     }
     return "unknown";
 }
+
+const char *treatment_name(Treatment treatment)
+{
+    static const char *const names[] = {
+        [TREATMENT_PASSTHROUGH] = "passthrough",
+        [TREATMENT_LAYER] = "layer",
+        [TREATMENT_TRANSCODE] = "transcode",
+        [TREATMENT_REFUSED] = "refused",
+    };
+    return names[treatment];
+}

@@ -15,6 +15,16 @@ typedef enum {
 
 const char *track_source_name(TrackSource source); /* "screen_share", ... */
 
+/* What a track goes through on its way into the file. */
+typedef enum {
+    TREATMENT_PASSTHROUGH, /* as published */
+    TREATMENT_LAYER,       /* one of its layers, as published */
+    TREATMENT_TRANSCODE,
+    TREATMENT_REFUSED,
+} Treatment;
+
+const char *treatment_name(Treatment treatment); /* "passthrough", "layer", ... */
+
 typedef struct {
     Ledger ledger;
 

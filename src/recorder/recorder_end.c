@@ -127,6 +127,7 @@ static void close_sidecars(WebRTCRecorder *recorder)
 
 static void conclude(WebRTCRecorder *recorder)
 {
+    recorder_end_encoders(recorder);
     judge(recorder);
     recorder->ended_wall_ns = clock_wall_ns();
     close_sidecars(recorder);

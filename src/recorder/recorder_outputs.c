@@ -2,6 +2,9 @@
 #include "base/log.h"
 #include "recorder/recorder_private.h"
 
+/* What waits in front of an encoder is still to come into the file. */
+#define ENCODERS_PATIENCE_NS (20 * NS_PER_SECOND)
+
 typedef struct {
     WebRTCRecorder *recorder;
     OutputSlot *slot;
@@ -40,7 +43,10 @@ static void on_track_started(void *owner, unsigned track_id)
 static void on_need_keyframe(void *owner, unsigned track_id)
 {
     OutputOwner *pair = owner;
-    if (!recorder_is_ending(pair->recorder))
+    const TrackContext *track = recorder_track(pair->recorder, track_id);
+    if (track->encoder)
+        track_encoder_request_key(track->encoder);
+    else if (!recorder_is_ending(pair->recorder))
         net_session_request_keyframe(pair->recorder->net, track_id);
 }
 
@@ -124,7 +130,10 @@ static bool open_slot(WebRTCRecorder *recorder, OutputSlot *slot, const TrackCon
     g_autofree char *reserved = g_strdup(sidecar_stem(slot->sidecar));
     const OutputConfig config = {
         .stem = reserved,
-        .container = recorder->request->container,
+        .container = recorder->request->format->container,
+        .falls_back_to_mkv = recorder->request->format->video_encoder != NULL &&
+                             recorder->request->quality->video_bitrate > 0,
+        .stop_patience_ns = ENCODERS_PATIENCE_NS,
         .audio_only = recorder->request->audio_only,
         .finalize_max_bytes = recorder->environment.config->finalize_max_bytes,
         .title = recorder->room_name,

@@ -1,7 +1,7 @@
 /* The inside of a WebRTCRecorder, shared by the files that make it up: webrtc_recorder (life and
  * wiring), recorder_signal (what the server says), recorder_tracks (publications),
- * recorder_deadlines (timeouts), recorder_end (stop and verdict), recorder_status (snapshot).
- * Thread: main. */
+ * recorder_encode (plans, encoders), recorder_deadlines (timeouts), recorder_end (stop and
+ * verdict), recorder_status (snapshot). Thread: main. */
 #pragma once
 
 #include "recorder/net_session.h"
@@ -95,6 +95,15 @@ void recorder_fail_track(WebRTCRecorder *recorder, TrackContext *track, OutcomeC
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track);
 char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
+
+/* recorder_encode */
+void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
+                         const Publication *publication);
+/* What the plan asks for; false when the recording ended for want of an encoder. */
+bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track);
+void recorder_end_encoders(WebRTCRecorder *recorder);
+void recorder_check_encoders(WebRTCRecorder *recorder, int64_t now_ns);
+void recorder_copy_encoder(const TrackContext *track, TrackStatus *status, int64_t now_ns);
 
 /* recorder_outputs */
 OutputSlot *recorder_output_for(WebRTCRecorder *recorder, const TrackContext *track);

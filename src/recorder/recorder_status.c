@@ -74,6 +74,7 @@ static void copy_track(const TrackContext *track, TrackStatus *status, int64_t n
     status->subscribed = track_context_is_subscribed(track);
     status->queue = bounded_queue_stats(track->queue);
     status->outcome = track->outcome;
+    recorder_copy_encoder(track, status, now_ns);
     copy_counters(track, status, now_ns);
     copy_ledger(track, status);
     if (track->has_result)

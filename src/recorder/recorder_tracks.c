@@ -105,23 +105,16 @@ static TrackContext *take_seat(WebRTCRecorder *recorder, const char *identity,
 
 /* ---- may it be recorded ---- */
 
-static bool container_refuses(const WebRTCRecorder *recorder, const TrackContext *track)
-{
-    const Container container = recorder->request->container;
-    return container != CONTAINER_AUTO && track->announced != CODEC_UNKNOWN &&
-           !container_takes(container, track->announced);
-}
-
 static bool refuse_codec(WebRTCRecorder *recorder, TrackContext *track)
 {
     char formats[64];
     container_alternatives(&track->announced, 1, formats, sizeof formats);
     g_autofree char *name = recorder_track_name(track);
     recorder_fail_track(recorder, track, CODE_CODEC_UNSUPPORTED,
-                        "The %s is %s, which %s does not take without re-encoding; formats that "
-                        "do: %s, or auto.",
-                        name, codec_name(track->announced),
-                        container_name(recorder->request->container), formats);
+                        "The %s is %s, which %s does not take as published; formats that do: %s, "
+                        "or auto. With the preset source nothing is encoded.",
+                        name, codec_name(track->announced), recorder->request->format->name,
+                        formats);
     return false;
 }
 
@@ -140,26 +133,29 @@ static bool may_record(WebRTCRecorder *recorder, TrackContext *track,
                             publication->mime_type);
         return false;
     }
-    return container_refuses(recorder, track) ? refuse_codec(recorder, track) : true;
+    recorder_plan_track(recorder, track, publication);
+    return track->plan.treatment == TREATMENT_REFUSED ? refuse_codec(recorder, track) : true;
 }
 
 /* ---- subscribing ---- */
 
 void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track)
 {
-    const RecordingRequest *request = recorder->request;
+    const TrackSize layer = track->plan.layer;
     track->asked = true;
     track->asked_ns = clock_monotonic_ns();
     track->polled_ns = track->asked_ns;
     signal_client_subscribe(recorder->signal, track->participant_sid, track->sid, true);
-    if (track->kind == TRACK_VIDEO && request->max_height > 0)
-        signal_client_track_settings(recorder->signal, track->sid, false, request->max_width,
-                                     request->max_height);
+    if (track->kind == TRACK_VIDEO && layer.height > 0)
+        signal_client_track_settings(recorder->signal, track->sid, false, layer.width,
+                                     layer.height);
     recorder_advance(recorder);
 }
 
 static bool put_into_output(WebRTCRecorder *recorder, TrackContext *track)
 {
+    if (!recorder_start_encoder(recorder, track))
+        return false;
     OutputSlot *slot = recorder_output_for(recorder, track);
     if (!slot)
         return false;
@@ -167,9 +163,10 @@ static bool put_into_output(WebRTCRecorder *recorder, TrackContext *track)
     OutputTrack output_track = {
         .id = track->id,
         .kind = track->kind,
-        .expected_codec = track->announced,
+        .expected_codec = track->plan.codec,
         .muted = track->muted,
-        .queue = track->queue,
+        .is_encoded = track->encoder != NULL,
+        .queue = track->encoder ? track->encoded : track->queue,
         .counters = &track->counters,
         .language = "und",
     };

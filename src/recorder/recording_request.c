@@ -11,6 +11,8 @@
 RecordingRequest *recording_request_new(void)
 {
     RecordingRequest *request = g_new0(RecordingRequest, 1);
+    request->format = format_for(CONTAINER_AUTO);
+    request->quality = quality_default();
     request->publisher_wait_ns = -1;
     request->idle_ns = -1;
     return request;

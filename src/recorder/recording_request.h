@@ -5,7 +5,7 @@
 #include <glib.h>
 
 #include "config/config.h"
-#include "flow/container.h"
+#include "flow/format.h"
 #include "flow/outcome.h"
 
 typedef struct {
@@ -15,16 +15,17 @@ typedef struct {
     char *token; /* ready-made; NULL: signed with key and secret */
     char *api_key, *api_secret;
     char *ca_file;
-    char **participants; /* identities, NULL = everybody */
-    Container container;
+    char **participants;    /* identities, NULL = everybody */
+    const Format *format;   /* static */
+    const Quality *quality; /* static; quality_default() where the caller names none */
+    bool falls_back;        /* without room for an encoder: as published rather than not at all */
     bool audio_only;
-    uint32_t max_width, max_height; /* the preset's ceiling; 0 = source */
-    char *directory;                /* trusted */
-    char *output_template;          /* a stranger's; NULL = the configured one */
-    int64_t duration_ns;            /* 0 = no limit */
-    int64_t publisher_wait_ns;      /* -1 = configured */
-    int64_t idle_ns;                /* -1 = configured */
-    bool keep_failed_sidecar; /* leave a sidecar also when no media came: the service's memory */
+    char *directory;           /* trusted */
+    char *output_template;     /* a stranger's; NULL = the configured one */
+    int64_t duration_ns;       /* 0 = no limit */
+    int64_t publisher_wait_ns; /* -1 = configured */
+    int64_t idle_ns;           /* -1 = configured */
+    bool keep_failed_sidecar;  /* leave a sidecar also when no media came: the service's memory */
 } RecordingRequest;
 
 RecordingRequest *recording_request_new(void);

@@ -32,6 +32,7 @@ struct WebRTCRecordingService {
     NetThread *net_threads[NET_THREADS_MAX];
     unsigned net_thread_count, next_net_thread;
     SinkPool *sink_pool;
+    EncodeSlots encode_slots;
     GHashTable *active; /* mint_id -> WebRTCRecorder* */
     GPtrArray *stopped; /* of WebRTCRecorder*, to be freed at the next tick */
     GPtrArray *watches; /* of Watch* */
@@ -231,6 +232,8 @@ static void start_threads(WebRTCRecordingService *service)
         g_snprintf(name, sizeof name, "net-%u", i);
         service->net_threads[i] = net_thread_new(name);
     }
+    service->encode_slots.max =
+        service->config->max_encodes > 0 ? service->config->max_encodes : cores;
     const unsigned sinks = service->config->sink_threads;
     service->sink_pool = sink_pool_new(CLAMP(sinks > 0 ? sinks : cores, 1, SINK_THREADS_MAX));
 }
@@ -317,6 +320,7 @@ const char *recording_service_start(WebRTCRecordingService *service, const Recor
         !check_capacity(service, ret_refusal))
         return NULL;
     const RecorderEnvironment environment = {
+        .encode_slots = &service->encode_slots,
         .config = service->config,
         .net_thread = service->net_threads[service->next_net_thread],
         .sink_pool = service->sink_pool,

@@ -19,7 +19,12 @@ void track_context_free(TrackContext *track)
 {
     if (!track)
         return;
+    bounded_queue_end(track->queue);
+    if (track->encoder)
+        track_encoder_hurry(track->encoder);
+    track_encoder_free(track->encoder);
     bounded_queue_free(track->queue);
+    bounded_queue_free(track->encoded);
     g_free(track->identity);
     g_free(track->sid);
     g_free(track->participant_sid);

@@ -4,9 +4,11 @@
  * with them before it is freed. */
 #pragma once
 
+#include "encode/track_encoder.h"
 #include "flow/bounded_queue.h"
 #include "flow/outcome.h"
 #include "flow/track.h"
+#include "recorder/track_plan.h"
 #include "signal/room_view.h"
 #include "sink/output.h"
 
@@ -21,6 +23,15 @@ typedef struct {
 
     BoundedQueue *queue;
     TrackCounters counters;
+
+    TrackPlan plan;
+    TrackEncoder *encoder; /* between `queue` and `encoded`; NULL: as published */
+    BoundedQueue *encoded;
+    Codec encoder_codec;
+    EncoderSettings encoder_settings;
+    bool holds_encode_slot;
+    uint64_t encoder_lost; /* frames that it had no time for */
+    int64_t behind_ns;     /* when that was noticed last */
 
     /* the publication that carries it now, or carried it last */
     char *sid, *participant_sid;

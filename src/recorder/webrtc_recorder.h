@@ -10,7 +10,13 @@
 
 typedef struct WebRTCRecorder WebRTCRecorder;
 
+/* How many pictures are encoded at the same time, over all recordings. */
 typedef struct {
+    unsigned used, max;
+} EncodeSlots;
+
+typedef struct {
+    EncodeSlots *encode_slots; /* shared */
     const Config *config;
     NetThread *net_thread;
     SinkPool *sink_pool;

@@ -72,6 +72,15 @@ static bool has_layers(const Livekit__TrackInfo *info)
     return info->simulcast || info->n_layers > 1;
 }
 
+static void copy_layers(Publication *track, const Livekit__TrackInfo *info)
+{
+    for (size_t i = 0; i < info->n_layers && i < PUBLICATION_MAX_LAYERS; i++) {
+        track->layers[i].width = info->layers[i]->width;
+        track->layers[i].height = info->layers[i]->height;
+        track->layer_count++;
+    }
+}
+
 static Publication *publication_new(const Livekit__TrackInfo *info)
 {
     const char *mime_type = info->mime_type;
@@ -88,6 +97,7 @@ static Publication *publication_new(const Livekit__TrackInfo *info)
     track->muted = info->muted;
     track->encrypted = info->encryption != LIVEKIT__TRACK_INFO__ENCRYPTION__NONE;
     track->simulcast = has_layers(info);
+    copy_layers(track, info);
     track->width = info->width;
     track->height = info->height;
     return track;

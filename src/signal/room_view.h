@@ -10,6 +10,8 @@
 
 struct Livekit__ParticipantInfo;
 
+#define PUBLICATION_MAX_LAYERS 4
+
 typedef struct {
     char *sid; /* TR_... */
     char *name, *mime_type;
@@ -20,6 +22,10 @@ typedef struct {
     bool encrypted;
     bool simulcast;
     uint32_t width, height;
+    struct {
+        uint32_t width, height;
+    } layers[PUBLICATION_MAX_LAYERS];
+    unsigned layer_count;
 } Publication;
 
 typedef struct {

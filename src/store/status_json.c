@@ -124,6 +124,28 @@ static void set_track_counters(JsonObject *object, const TrackStatus *track)
     json_object_set_double_member(object, "silence", seconds(track->silence_ns));
 }
 
+static void set_treatment(JsonObject *object, const TrackStatus *track)
+{
+    set_text(object, "treatment", treatment_name(track->treatment));
+    set_text(object, "why", track->why);
+    json_object_set_boolean_member(object, "encoder_behind", track->encoder_behind);
+    if (track->encoder[0] == '\0') {
+        json_object_set_null_member(object, "encoder");
+        return;
+    }
+    JsonObject *encoder = json_object_new();
+    set_text(encoder, "name", track->encoder);
+    set_text(encoder, "codec", codec_name(track->file_codec));
+    set_text(encoder, "speed", track->encoder_speed);
+    set_count(encoder, "bitrate", track->encoder_bitrate);
+    set_count(encoder, "frames", track->encoded_frames);
+    set_count(encoder, "undecodable", track->undecodable_frames);
+    set_count(encoder, "left_out", track->left_out_frames);
+    set_count(encoder, "timeouts", track->encode_timeouts);
+    json_object_set_double_member(encoder, "busy", seconds(track->encoder_busy_ns));
+    json_object_set_object_member(object, "encoder", encoder);
+}
+
 static JsonObject *track_json(const TrackStatus *track)
 {
     JsonObject *object = json_object_new();
@@ -131,6 +153,7 @@ static JsonObject *track_json(const TrackStatus *track)
     set_text(object, "kind", track_kind_name(track->kind));
     set_text(object, "source", track_source_name(track->source));
     set_text(object, "codec", codec_name(track->codec));
+    set_treatment(object, track);
     json_object_set_boolean_member(object, "published", track->published);
     json_object_set_boolean_member(object, "subscribed", track->subscribed);
     json_object_set_boolean_member(object, "muted", track->muted);

@@ -103,7 +103,7 @@ def test_stopped_before_anything_came(server, room, tmp_path):
 
 def test_codec_that_the_container_does_not_take(server, room, publisher, tmp_path):
     publisher(publish=["video"], codec="vp8")
-    record = Record(server, room, "--format", "mp4", folder=tmp_path)
+    record = Record(server, room, "--format", "mp4", "--quality", "source", folder=tmp_path)
     expect_failure(record, "codec_unsupported")
     assert "webm" in record.text() and "mkv" in record.text(), record.tail()
 

@@ -26,7 +26,7 @@ CASES = [
 
 def expect_codec_refused(serve, mint_id, wanted, codec, room):
     """Where no other track fits either, the answer says which formats do."""
-    answer = serve.start(mint_id, room=room, output_format=wanted)
+    answer = serve.start(mint_id, room=room, output_format=wanted, video_quality="source")
     ended = serve.wait_status(mint_id, lambda s: s["state"] == "stopped")
     assert ended["code"] == "codec_unsupported" or any(
         track["code"] == "codec_unsupported" for track in ended["tracks"].values()

@@ -15,9 +15,9 @@ static void test_formats(void)
         const char *name, *container;
         bool available;
     } rows[] = {
-        {"h264", "mp4", false}, {"av1", "mp4", false}, {"svtav1", "mp4", false},
-        {"vp9", "webm", false}, {"mp4", "mp4", true},  {"webm", "webm", true},
-        {"mkv", "mkv", true},   {"ogg", "ogg", true},  {"auto", "auto", true},
+        {"h264", "mp4", true}, {"av1", "mp4", true}, {"svtav1", "mp4", true},
+        {"vp9", "webm", true}, {"mp4", "mp4", true}, {"webm", "webm", true},
+        {"mkv", "mkv", true},  {"ogg", "ogg", true}, {"auto", "auto", true},
     };
     g_autoptr(JsonObject) answer = formats_json();
     JsonObject *formats = member(answer, "formats");
@@ -28,11 +28,11 @@ static void test_formats(void)
         g_assert_cmpstr(json_object_get_string_member(format, "container"), ==, rows[i].container);
         g_assert_cmpint(json_object_get_boolean_member(format, "available"), ==, rows[i].available);
         g_assert_cmpuint(strlen(json_object_get_string_member(format, "description")), >, 0);
-        g_assert_cmpint(format_find(rows[i].name)->is_available, ==, rows[i].available);
+        g_assert_cmpint(format_is_available(format_find(rows[i].name)), ==, rows[i].available);
     }
     g_assert_null(format_find("avi"));
     g_autofree char *list = format_list_available();
-    g_assert_cmpstr(list, ==, "mp4, webm, mkv, ogg, auto");
+    g_assert_cmpstr(list, ==, "h264, av1, svtav1, vp9, mp4, webm, mkv, ogg, auto");
 }
 
 static void test_presets(void)
@@ -58,10 +58,10 @@ static void test_presets(void)
         g_assert_cmpstr(video, ==, rows[i].video);
         g_assert_cmpstr(audio, ==, rows[i].audio);
         g_assert_true(json_object_get_boolean_member(preset, "available"));
-        g_assert_cmpuint(preset_find(rows[i].name)->max_width, ==, rows[i].max_width);
-        g_assert_cmpuint(preset_find(rows[i].name)->max_height, ==, rows[i].max_height);
+        g_assert_cmpuint(quality_find(rows[i].name)->max_width, ==, rows[i].max_width);
+        g_assert_cmpuint(quality_find(rows[i].name)->max_height, ==, rows[i].max_height);
     }
-    g_assert_null(preset_find("ultra"));
+    g_assert_null(quality_find("ultra"));
 }
 
 void formats_test_add(void)

@@ -19,7 +19,8 @@ static void test_all_fields(void)
 {
     g_autoptr(JsonObject) body =
         parse("{\"mint_id\": \"../caf\xc3\xa9/x\", \"output_format\": \"MKV\", \"video_quality\": "
-              "\"low\", \"room\": \"demo room\", \"url\": \"wss://host\", \"token\": \"t.t.t\", "
+              "\"low\", \"fallback\": \"source\", \"room\": \"demo room\", \"url\": "
+              "\"wss://host\", \"token\": \"t.t.t\", "
               "\"participant\": [\"ann\", \"bob\"], \"publisher_wait\": 0, \"duration\": 1.5, "
               "\"idle\": \"2m\", \"wait\": false}");
     g_autoptr(RecordingRequest) request = recording_request_new();
@@ -27,9 +28,9 @@ static void test_all_fields(void)
     bool wait = true;
     g_assert_true(start_request_read(body, request, &wait, &refusal));
     g_assert_cmpstr(request->mint_id, ==, "../caf\xc3\xa9/x");
-    g_assert_cmpint(request->container, ==, CONTAINER_MKV);
-    g_assert_cmpuint(request->max_width, ==, 1280);
-    g_assert_cmpuint(request->max_height, ==, 720);
+    g_assert_cmpstr(request->format->name, ==, "mkv");
+    g_assert_cmpstr(request->quality->name, ==, "low");
+    g_assert_true(request->falls_back);
     g_assert_cmpstr(request->room, ==, "demo room");
     g_assert_cmpstr(request->url, ==, "wss://host");
     g_assert_cmpstr(request->token, ==, "t.t.t");
@@ -54,11 +55,12 @@ static void test_only_the_mint_id(void)
         g_autoptr(RecordingRequest) request = recording_request_new();
         Outcome refusal;
         bool wait = false;
-        request->container = CONTAINER_WEBM;
+        request->format = format_for(CONTAINER_WEBM);
         g_assert_true(start_request_read(body, request, &wait, &refusal));
         g_assert_true(wait);
-        g_assert_cmpint(request->container, ==, CONTAINER_WEBM);
-        g_assert_cmpuint(request->max_width, ==, 0);
+        g_assert_cmpint(request->format->container, ==, CONTAINER_WEBM);
+        g_assert_true(request->quality == quality_default());
+        g_assert_false(request->falls_back);
         g_assert_null(request->room);
         g_assert_null(request->participants);
         g_assert_cmpint(request->duration_ns, ==, 0);
@@ -87,8 +89,9 @@ static void test_refused_fields(void)
         const char *part;
     } rows[] = {
         {"\"mint\": \"" SECRET "\"", CODE_BAD_REQUEST,
-         "There is no field \"mint\"; there are mint_id, output_format, video_quality, room, url, "
-         "token, participant, publisher_wait, duration, idle, wait."},
+         "There is no field \"mint\"; there are mint_id, output_format, video_quality, fallback, "
+         "room, "
+         "url, token, participant, publisher_wait, duration, idle, wait."},
         {"\"a\\u001b\\n\": 1", CODE_BAD_REQUEST, "There is no field \"a??\""},
         {"\"mint_id\": 5", CODE_BAD_REQUEST, "\"mint_id\" has to be text; it is a number."},
         {"\"mint_id\": \"\"", CODE_BAD_REQUEST,
@@ -104,9 +107,11 @@ static void test_refused_fields(void)
         {"\"token\": [\"" SECRET "\"]", CODE_BAD_REQUEST, "\"token\" has to be text"},
         {"\"url\": 1.5", CODE_BAD_REQUEST, "\"url\" has to be text; it is a number."},
         {"\"output_format\": \"avi\"", CODE_BAD_REQUEST,
-         "\"output_format\" cannot be \"avi\"; it can be mp4, webm, mkv, ogg, auto."},
-        {"\"output_format\": \"h264\"", CODE_CODEC_UNSUPPORTED,
-         "without it there are mp4, webm, mkv, ogg, auto."},
+         "\"output_format\" cannot be \"avi\"; it can be h264, av1, svtav1, vp9, mp4, "
+         "webm, mkv, ogg, auto."},
+        {"\"fallback\": \"low\"", CODE_BAD_REQUEST,
+         "\"fallback\" cannot be \"low\"; it can be source."},
+        {"\"fallback\": true", CODE_BAD_REQUEST, "\"fallback\" has to be text"},
         {"\"output_format\": 4", CODE_BAD_REQUEST, "has to be text"},
         {"\"video_quality\": \"ultra\"", CODE_BAD_REQUEST,
          "\"video_quality\" cannot be \"ultra\"; it can be low, medium, high, source."},

@@ -67,7 +67,7 @@ static void test_all_sections(void)
     g_assert_cmpuint(config->queue_max_bytes, ==, 1 << 20);
     g_assert_cmpstr(config->output_dir, ==, "/srv/caf\xc3\xa9");
     g_assert_cmpstr(config->output_template, ==, "{room_name}-{publisher_identity}-{time}");
-    g_assert_cmpint(config->format, ==, CONTAINER_WEBM);
+    g_assert_cmpstr(config->format->name, ==, "webm");
     g_assert_true(config->log_json);
     place_clear(&place);
 }

@@ -28,7 +28,8 @@ static void test_defaults(void)
     g_assert_cmpuint(config->recording_max_bytes, ==, 64 << 20);
     g_assert_cmpstr(config->output_dir, ==, ".");
     g_assert_cmpstr(config->output_template, ==, OUTPUT_PATH_DEFAULT_TEMPLATE);
-    g_assert_cmpint(config->format, ==, CONTAINER_AUTO);
+    g_assert_cmpstr(config->format->name, ==, "auto");
+    g_assert_cmpstr(config->quality->name, ==, "default");
     g_assert_cmpuint(config->finalize_max_bytes, ==, G_GUINT64_CONSTANT(8) << 30);
     g_assert_cmpstr(config->listen, ==, "127.0.0.1:8080");
     g_assert_cmpuint(config->max_recordings, ==, 500);
@@ -186,7 +187,8 @@ static void test_refused_values(void)
          "output.dir cannot be \"a?b\"; allowed is text of 1 to 4000 bytes without control "
          "characters."},
         {"output.format", "avi",
-         "output.format cannot be \"avi\"; allowed is auto, mp4, webm, mkv or ogg."},
+         "output.format cannot be \"avi\"; allowed is auto, mp4, webm, mkv, ogg, h264, vp9, av1 or "
+         "svtav1."},
         {"service.listen", "8080", NULL},
         {"service.listen", ":8080", NULL},
         {"service.listen", "::1:8080", NULL},
@@ -215,7 +217,7 @@ static void test_unknown_keys(void)
     } rows[] = {
         {"log.colour", "There is no setting \"log.colour\"; the section \"log\" has level, json."},
         {"logs.level", "There is no setting \"logs.level\"; the sections are livekit, timeouts, "
-                       "queues, output, service, threads, transport, log."},
+                       "queues, output, encoding, service, threads, transport, log."},
         {"log", "There is no setting \"log\"; the section \"log\" has level, json."},
         {"", NULL},
         {"timeouts.connection.x", NULL},
@@ -236,7 +238,7 @@ static void test_table_is_regular(void)
 {
     unsigned count;
     const ConfigKey *keys = config_keys(&count);
-    g_assert_cmpuint(count, ==, 28);
+    g_assert_cmpuint(count, ==, 32);
     g_autoptr(GHashTable) offsets = g_hash_table_new(NULL, NULL);
     for (unsigned i = 0; i < count; i++) {
         g_autofree char *upper = g_ascii_strup(keys[i].key, -1);

@@ -9,5 +9,6 @@ int main(int argc, char **argv)
     verdict_test_add();
     checklist_test_add();
     track_pipeline_test_add();
+    track_plan_test_add();
     return g_test_run();
 }

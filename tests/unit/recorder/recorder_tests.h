@@ -6,3 +6,4 @@ void states_test_add(void);
 void verdict_test_add(void);
 void checklist_test_add(void);
 void track_pipeline_test_add(void);
+void track_plan_test_add(void);

@@ -1,0 +1,75 @@
+#include "recorder/track_plan.h"
+
+#include <stdio.h>
+
+/* The ceiling is turned with a portrait picture. */
+static bool fits(TrackSize size, const Quality *quality)
+{
+    const bool is_portrait = size.height > size.width;
+    const uint32_t width = is_portrait ? size.height : size.width;
+    const uint32_t height = is_portrait ? size.width : size.height;
+    return quality->max_height == 0 ||
+           (width <= quality->max_width && height <= quality->max_height);
+}
+
+/* The largest that fits; false when there is none. */
+static bool find_layer(const TrackFacts *facts, const Quality *quality, TrackSize *ret_layer)
+{
+    *ret_layer = (TrackSize){0};
+    for (unsigned i = 0; i < facts->layer_count; i++) {
+        const TrackSize layer = facts->layers[i];
+        if (layer.height > ret_layer->height && fits(layer, quality))
+            *ret_layer = layer;
+    }
+    return ret_layer->height > 0;
+}
+
+static void explain_encoding(TrackPlan *plan, const TrackFacts *facts, const Format *format,
+                             const Quality *quality, bool keeps)
+{
+    if (keeps)
+        snprintf(plan->why, sizeof plan->why, "%ux%u is over the %ux%u of the preset %s.",
+                 facts->size.width, facts->size.height, quality->max_width, quality->max_height,
+                 quality->name);
+    else
+        snprintf(plan->why, sizeof plan->why, "The format %s wants %s, not %s.", format->name,
+                 codec_name(plan->codec), codec_name(facts->codec));
+}
+
+static void refuse(TrackPlan *plan, const TrackFacts *facts, const Format *format)
+{
+    plan->treatment = TREATMENT_REFUSED;
+    snprintf(plan->why, sizeof plan->why, "%s does not go into %s without encoding.",
+             codec_name(facts->codec), format->name);
+}
+
+TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Quality *quality)
+{
+    TrackPlan plan = {.treatment = TREATMENT_PASSTHROUGH, .codec = facts->codec};
+    const Codec target = format_target(format, quality, facts->kind);
+    const bool keeps = facts->codec == CODEC_UNKNOWN || format_keeps(format, quality, facts->codec);
+    const bool is_small = facts->kind == TRACK_AUDIO || fits(facts->size, quality);
+    const bool has_layer = !is_small && find_layer(facts, quality, &plan.layer);
+    if (keeps && is_small) {
+        snprintf(plan.why, sizeof plan.why, "%s goes into %s as published.",
+                 codec_name(facts->codec), format->name);
+        return plan;
+    }
+    if (keeps && has_layer) {
+        plan.treatment = TREATMENT_LAYER;
+        snprintf(plan.why, sizeof plan.why, "The %ux%u layer is the largest within the preset %s.",
+                 plan.layer.width, plan.layer.height, quality->name);
+        return plan;
+    }
+    if (target == CODEC_UNKNOWN) {
+        if (!keeps)
+            refuse(&plan, facts, format);
+        else
+            snprintf(plan.why, sizeof plan.why, "The format %s never encodes.", format->name);
+        return plan;
+    }
+    plan.treatment = TREATMENT_TRANSCODE;
+    plan.codec = target;
+    explain_encoding(&plan, facts, format, quality, keeps);
+    return plan;
+}

@@ -1,0 +1,30 @@
+/* Decides what happens to a track on its way into a file, with the least work that the format and
+ * the preset allow: a layer of the server's, as published, or encoded anew.
+ * Thread: any; values only. */
+#pragma once
+
+#include "flow/format.h"
+#include "flow/track.h"
+
+#define TRACK_PLAN_MAX_LAYERS 4
+
+typedef struct {
+    uint32_t width, height;
+} TrackSize;
+
+typedef struct {
+    TrackKind kind;
+    Codec codec;    /* as announced; CODEC_UNKNOWN passes as published */
+    TrackSize size; /* of the best layer; zero = the room does not say */
+    TrackSize layers[TRACK_PLAN_MAX_LAYERS];
+    unsigned layer_count;
+} TrackFacts;
+
+typedef struct {
+    Treatment treatment;
+    Codec codec;     /* in the file */
+    TrackSize layer; /* what the server is asked for; zero = the best */
+    char why[160];   /* a sentence */
+} TrackPlan;
+
+TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Quality *quality);

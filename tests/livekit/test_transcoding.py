@@ -1,0 +1,167 @@
+"""What does not go into a format as published is encoded, and nothing else is."""
+
+import collections
+
+import pytest
+
+from harness.expect import (
+    expect_balanced,
+    expect_duration,
+    expect_every_frame,
+    expect_plain,
+    expect_plays,
+    expect_together,
+)
+from harness.judge import packets
+from harness.recorder import Serve
+
+SECONDS = 9
+SMALL = {"width": 320, "height": 240, "fps": 15}
+LARGE = {"simulcast": True, "width": 1280, "height": 720, "fps": 15, "bitrate": 1_500_000}
+# published codec and options, format, preset -> codecs in the file, treatments of picture and sound
+CASES = [
+    ("vp8", LARGE, "mp4", "medium", "h264", "aac", "transcode", "transcode"),
+    ("vp8", SMALL, "mp4", None, "h264", "opus", "transcode", "passthrough"),
+    ("vp8", SMALL, "h264", "low", "h264", "aac", "transcode", "transcode"),
+    ("vp8", SMALL, "vp9", "high", "vp9", "opus", "transcode", "passthrough"),
+    ("vp8", SMALL, "av1", "low", "av1", "aac", "transcode", "transcode"),
+    ("vp8", SMALL, "svtav1", "low", "av1", "aac", "transcode", "transcode"),
+    ("h264", SMALL, "webm", "medium", "vp9", "opus", "transcode", "passthrough"),
+    ("h264", SMALL, "h264", "medium", "h264", "aac", "passthrough", "transcode"),
+    ("vp9", SMALL, "h264", "medium", "h264", "aac", "transcode", "transcode"),
+    ("av1", SMALL, "h264", "high", "h264", "aac", "transcode", "transcode"),
+    ("vp8", SMALL, "mkv", "high", "vp8", "opus", "passthrough", "passthrough"),
+]
+
+
+def treatments(status):
+    return {track["kind"]: track["treatment"] for track in status["tracks"].values()}
+
+
+@pytest.mark.parametrize(
+    "codec,options,wanted,preset,picture,sound,video_treatment,audio_treatment", CASES,
+    ids=[f"{c[0]}-{c[2]}-{c[3]}" for c in CASES],
+)  # fmt: skip
+def test_into_a_format(serve, room, publisher, figures, codec, options, wanted, preset, picture, sound,
+                       video_treatment, audio_treatment):  # fmt: skip
+    alice = publisher(codec=codec, **options)
+    before = alice.unsent()
+    answer = serve.start(
+        room, output_format=wanted, video_quality=preset, duration=f"{SECONDS}s"
+    )
+    assert answer.status == 200 and answer.json["state"] == "recording", answer
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", SECONDS + 20)
+    unsent, late = alice.unsent() - before, max(alice.late("video"), alice.late("audio"))
+    assert (status["outcome"], status["end_reason"]) == ("complete", "duration"), status
+    assert treatments(status) == {"video": video_treatment, "audio": audio_treatment}, status["tracks"]
+    for track in status["tracks"].values():
+        assert track["why"] and (track["encoder"] is None) == (track["treatment"] != "transcode")
+        assert track["encoder_behind"] is False
+    verdict = expect_plays(status["output_path"])
+    assert picture.replace("av1", "libdav1d") in verdict.video.codec or picture in verdict.video.codec
+    assert verdict.audio.codec == sound
+    video = verdict.video
+    if "simulcast" in options:
+        # The server begins with a lower layer, and shows the picture at which it changes twice.
+        assert len(video.duplicates) <= 1, video.duplicates
+        video = video.since(video.times[0] + 3)
+    if video_treatment == "transcode":
+        assert len(verdict.video.sizes) == 1, "an encoded file has one size"
+    expect_every_frame(video, unsent)
+    assert video.pace(alice.fps) < 0.040 + late
+    expect_duration(verdict, SECONDS)
+    expect_together(verdict, figures, f"{codec} to {wanted} ({preset})", late=late)
+    expect_plain(verdict.path)
+    expect_balanced(status)
+
+
+def worst_rate(path, kind, seconds=5):
+    """The most bits a second in any window of that length."""
+    window, inside, worst = collections.deque(), 0, 0
+    for _, at, _, size in sorted((p for p in packets(path) if p[0] == kind), key=lambda p: p[1]):
+        window.append((at, size))
+        inside += size
+        while window[0][0] <= at - seconds:
+            inside -= window.popleft()[1]
+        worst = max(worst, inside)
+    return worst * 8 / seconds
+
+
+def test_the_rate_of_a_preset_holds(serve, room, publisher, figures):
+    """Noise at six times the rate of the preset comes out at that rate."""
+    publisher(codec="vp8", own_encoder=True, width=1280, height=720, fps=15, noise=12,
+              bitrate=6_000_000)  # fmt: skip
+    serve.start(room, output_format="h264", video_quality="low", duration="12s")
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 30)
+    assert status["outputs"], status
+    rate = worst_rate(status["output_path"], "video")
+    sound = worst_rate(status["output_path"], "audio")
+    figures.append(f"h264/low, noise: at most {rate / 1000:.0f} kbit/s in 5 s, sound {sound / 1000:.0f}")
+    assert 500_000 < rate < 1_150_000 and sound < 64_000 * 1.15
+
+
+def test_a_layer_that_fits_costs_nothing(serve, room, publisher):
+    publisher(codec="h264", simulcast=True, width=1920, height=1080, fps=10, bitrate=2_000_000)
+    serve.start(room, output_format="mp4", video_quality="low", duration="8s")
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 25)
+    assert treatments(status)["video"] == "layer", status["tracks"]
+    verdict = expect_plays(status["output_path"])
+    assert max(height for _, height in verdict.video.sizes) == 540, verdict.video.sizes
+
+
+def test_too_large_without_a_layer(serve, room, publisher):
+    publisher(codec="h264", width=1080, height=1920, fps=5, bitrate=1_500_000)
+    serve.start(room, output_format="mkv", video_quality="low", duration="6s")
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 25)
+    assert treatments(status) == {"video": "transcode", "audio": "passthrough"}, status["tracks"]
+    verdict = expect_plays(status["output_path"])
+    assert verdict.video.sizes == {(720, 1280)}, verdict.video.sizes
+
+
+def test_no_encoder_is_free(server, room, publisher, tmp_path):
+    publisher(codec="vp8", **SMALL)
+    with Serve(server, tmp_path, env={"ROOMTAPE_ENCODING_MAX_ENCODES": "1"}) as serve:
+        assert serve.start("first", room=room, output_format="h264").status == 200
+        refused = serve.start("second", room=room, output_format="h264")
+        assert refused.status == 503 and refused.json["code"] == "no_capacity", refused
+        assert "1 of 1" in refused.json["error"]
+        third = serve.start("third", room=room, output_format="h264", fallback="source")
+        assert third.status == 200, third
+        assert treatments(serve.status("third").json)["video"] == "passthrough"
+        assert serve.stop("third").json["outcome"] == "complete"
+        third = expect_plays(serve.status("third").json["output_path"])
+        assert third.video.codec == "vp8" and third.path.suffix == ".mkv"
+        assert serve.stop("first").json["outcome"] == "complete"
+        assert serve.start("fourth", room=room, output_format="h264").status == 200
+        assert serve.stop("fourth").json["outcome"] == "complete"
+
+
+def test_an_encoder_that_is_too_slow(server, room, publisher, tmp_path):
+    """Pictures are left out, the sound is whole, and it is told."""
+    publisher(codec="vp8", width=1280, height=720, fps=30, noise=8, bitrate=3_000_000)
+    slow = {"ROOMTAPE_ENCODING_H264_SPEED": "placebo", "ROOMTAPE_QUEUES_VIDEO_MAX_ITEMS": "10"}
+    with Serve(server, tmp_path, env=slow) as serve:
+        assert serve.start(room, output_format="h264", video_quality="medium").status == 200
+        status = serve.wait_status(
+            room, lambda s: any(t["encoder_behind"] for t in s["tracks"].values()), 30
+        )
+        behind = next(t for t in status["tracks"].values() if t["kind"] == "video")
+        assert behind["code"] == "encoder_behind" and "speed" in behind["error"], behind
+        ended = serve.stop(room)
+        assert ended.json["outcome"] == "partial" and ended.json["code"] == "encoder_behind", ended
+        verdict = expect_plays(ended.json["output_path"])
+        assert verdict.video.unreadable == 0 and verdict.audio.longest_hole < 0.03
+        expect_balanced(serve.status(room).json)
+
+
+def test_an_encoder_that_does_not_start(server, room, publisher, tmp_path):
+    """What it could not do is kept as published."""
+    publisher(codec="vp8", **SMALL)
+    with Serve(server, tmp_path, env={"ROOMTAPE_ENCODING_H264_SPEED": "nonsense"}) as serve:
+        assert serve.start(room, output_format="h264").status == 200
+        serve.wait_status(room, lambda s: s["stats"]["video_frames"] > 30)
+        ended = serve.stop(room).json
+        assert (ended["outcome"], ended["code"]) == ("partial", "encoder_failed"), ended
+        assert "libx264" in ended["error"]
+        verdict = expect_plays(ended["output_path"])
+        assert verdict.video.codec == "vp8" and verdict.path.suffix == ".mkv"

@@ -1,0 +1,82 @@
+#include <glib.h>
+
+#include "recorder/track_plan.h"
+#include "recorder_tests.h"
+
+typedef struct {
+    const char *format, *quality;
+    Codec codec;
+    TrackSize size;
+    TrackSize layers[3];
+    Treatment treatment;
+    Codec wanted;
+    uint32_t layer_height;
+} Row;
+
+#define HD                                                                                         \
+    {                                                                                              \
+        1280, 720                                                                                  \
+    }
+#define FULL_HD                                                                                    \
+    {                                                                                              \
+        1920, 1080                                                                                 \
+    }
+#define THREE_LAYERS                                                                               \
+    {                                                                                              \
+        {480, 270}, {960, 540},                                                                    \
+        {                                                                                          \
+            1920, 1080                                                                             \
+        }                                                                                          \
+    }
+
+static const Row rows[] = {
+    {"auto", "low", CODEC_VP8, FULL_HD, {{0}}, TREATMENT_PASSTHROUGH, CODEC_VP8, 0},
+    {"auto", "low", CODEC_VP8, FULL_HD, THREE_LAYERS, TREATMENT_LAYER, CODEC_VP8, 540},
+    {"mp4", "medium", CODEC_VP8, HD, {{0}}, TREATMENT_TRANSCODE, CODEC_H264, 0},
+    {"mp4", "source", CODEC_VP8, HD, {{0}}, TREATMENT_REFUSED, CODEC_VP8, 0},
+    {"mp4", "medium", CODEC_H264, FULL_HD, {{0}}, TREATMENT_PASSTHROUGH, CODEC_H264, 0},
+    {"mp4", "low", CODEC_H264, FULL_HD, {{0}}, TREATMENT_TRANSCODE, CODEC_H264, 0},
+    {"mp4", "low", CODEC_H264, FULL_HD, THREE_LAYERS, TREATMENT_LAYER, CODEC_H264, 540},
+    {"mp4", "low", CODEC_VP8, FULL_HD, THREE_LAYERS, TREATMENT_TRANSCODE, CODEC_H264, 540},
+    {"mp4", "low", CODEC_H264, {720, 1280}, {{0}}, TREATMENT_PASSTHROUGH, CODEC_H264, 0},
+    {"mp4", "low", CODEC_H264, {0, 0}, {{0}}, TREATMENT_PASSTHROUGH, CODEC_H264, 0},
+    {"mp4", "high", CODEC_AV1, HD, {{0}}, TREATMENT_PASSTHROUGH, CODEC_AV1, 0},
+    {"h264", "high", CODEC_AV1, HD, {{0}}, TREATMENT_TRANSCODE, CODEC_H264, 0},
+    {"webm", "high", CODEC_VP8, HD, {{0}}, TREATMENT_PASSTHROUGH, CODEC_VP8, 0},
+    {"vp9", "high", CODEC_VP8, HD, {{0}}, TREATMENT_TRANSCODE, CODEC_VP9, 0},
+    {"mkv", "low", CODEC_VP8, HD, {{0}}, TREATMENT_PASSTHROUGH, CODEC_VP8, 0},
+    {"mkv", "source", CODEC_VP8, FULL_HD, THREE_LAYERS, TREATMENT_PASSTHROUGH, CODEC_VP8, 0},
+    {"ogg", "low", CODEC_VP8, HD, {{0}}, TREATMENT_REFUSED, CODEC_VP8, 0},
+    {"mp4", NULL, CODEC_VP8, {3840, 2160}, {{0}}, TREATMENT_TRANSCODE, CODEC_H264, 0},
+    {"mp4", NULL, CODEC_OPUS, {0, 0}, {{0}}, TREATMENT_PASSTHROUGH, CODEC_OPUS, 0},
+    {"mp4", "source", CODEC_OPUS, {0, 0}, {{0}}, TREATMENT_PASSTHROUGH, CODEC_OPUS, 0},
+    {"mp4", "low", CODEC_OPUS, {0, 0}, {{0}}, TREATMENT_TRANSCODE, CODEC_AAC, 0},
+    {"h264", NULL, CODEC_OPUS, {0, 0}, {{0}}, TREATMENT_TRANSCODE, CODEC_AAC, 0},
+    {"mp4", NULL, CODEC_PCMU, {0, 0}, {{0}}, TREATMENT_TRANSCODE, CODEC_AAC, 0},
+    {"webm", "low", CODEC_OPUS, {0, 0}, {{0}}, TREATMENT_PASSTHROUGH, CODEC_OPUS, 0},
+    {"webm", "low", CODEC_PCMA, {0, 0}, {{0}}, TREATMENT_TRANSCODE, CODEC_OPUS, 0},
+    {"mkv", "low", CODEC_PCMA, {0, 0}, {{0}}, TREATMENT_PASSTHROUGH, CODEC_PCMA, 0},
+};
+
+static void test_rows(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const Row *row = &rows[i];
+        TrackFacts facts = {.kind = codec_kind(row->codec), .codec = row->codec, .size = row->size};
+        for (unsigned k = 0; k < 3 && row->layers[k].height > 0; k++)
+            facts.layers[facts.layer_count++] = row->layers[k];
+        const Quality *quality = row->quality ? quality_find(row->quality) : quality_default();
+        const TrackPlan plan = track_plan_make(&facts, format_find(row->format), quality);
+        g_test_message("%s of %s in %s: %s, %s", codec_name(row->codec), quality->name, row->format,
+                       treatment_name(plan.treatment), plan.why);
+        g_assert_cmpint(plan.treatment, ==, row->treatment);
+        g_assert_cmpint(plan.codec, ==, row->wanted);
+        g_assert_cmpuint(plan.layer.height, ==, row->layer_height);
+        g_assert_cmpint(plan.why[0], !=, '\0');
+    }
+}
+
+void track_plan_test_add(void)
+{
+    g_test_add_func("/track-plan/rows", test_rows);
+}
