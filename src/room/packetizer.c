@@ -282,6 +282,9 @@ void packetizer_cut(Packetizer *packetizer, const uint8_t *data, size_t size, Me
     case CODEC_PCMA:
         media_frame_append(frame, NULL, 0, data, size);
         break;
+    case CODEC_AAC:
+    case CODEC_MP3:
+    case CODEC_PCM:
     case CODEC_UNKNOWN:
     case CODEC_COUNT:
         break;
