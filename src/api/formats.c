@@ -1,13 +1,18 @@
 #include "api/formats.h"
 
-#include "encode/encoder_settings.h"
+#include "encode/encoder_available.h"
 
 #define AS_PUBLISHED "as published"
 
+static bool is_available(Encoding encoding)
+{
+    return encoding == ENCODING_NONE ||
+           encoder_is_available(encoder_settings_default(encoding).encoder);
+}
+
 bool format_is_available(const Format *format)
 {
-    return (format->video_encoder == NULL || encoder_is_available(format->video_encoder)) &&
-           (format->audio_encoder == NULL || encoder_is_available(format->audio_encoder));
+    return is_available(format->video) && is_available(format->audio);
 }
 
 static void add_name(GString *list, const char *name)
@@ -43,13 +48,17 @@ static void set_text(JsonObject *object, const char *name, const char *text)
         json_object_set_null_member(object, name);
 }
 
+static const char *encoder_name(const Format *format, Encoding encoding)
+{
+    return format_encodes(format) ? encoder_settings_default(encoding).encoder : AS_PUBLISHED;
+}
+
 static JsonObject *format_json(const Format *format)
 {
-    const bool never_encodes = format->video_encoder == NULL && format->audio_encoder == NULL;
     JsonObject *object = json_object_new();
     set_text(object, "description", format->description);
-    set_text(object, "video_codec", never_encodes ? AS_PUBLISHED : format->video_encoder);
-    set_text(object, "audio_codec", never_encodes ? AS_PUBLISHED : format->audio_encoder);
+    set_text(object, "video_codec", encoder_name(format, format->video));
+    set_text(object, "audio_codec", encoder_name(format, format->audio));
     set_text(object, "container", container_name(format->container));
     json_object_set_boolean_member(object, "available", format_is_available(format));
     return object;

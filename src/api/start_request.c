@@ -16,6 +16,7 @@
 
 typedef struct {
     RecordingRequest *request;
+    JsonObject *encoder; /* borrowed from the body; NULL: none */
     bool wait;
     Outcome *refusal;
 } Reading;
@@ -160,6 +161,54 @@ static bool read_fallback(Reading *reading, const char *name, JsonNode *node)
     return true;
 }
 
+/* Its names depend on the format, which may come later in the body. */
+static bool read_encoder(Reading *reading, const char *name, JsonNode *node)
+{
+    if (!JSON_NODE_HOLDS_OBJECT(node))
+        return refuse(reading->refusal, "\"%s\" has to be an object of options; it is %s.", name,
+                      type_name(node));
+    reading->encoder = json_node_get_object(node);
+    return true;
+}
+
+/* Options are written as text or as numbers. */
+static char *option_text(JsonNode *node)
+{
+    char text[G_ASCII_DTOSTR_BUF_SIZE];
+    if (is_text(node))
+        return g_strdup(json_node_get_string(node));
+    if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) == G_TYPE_BOOLEAN)
+        return g_strdup(type_name(node));
+    return g_strdup(g_ascii_formatd(text, sizeof text, "%.15g", json_node_get_double(node)));
+}
+
+static bool take_encoder(Reading *reading)
+{
+    const Format *format = reading->request->format;
+    const Encoding encoding = format_main_encoding(format);
+    EncoderSettings settings = encoder_settings_default(encoding);
+    g_autoptr(GString) text = g_string_new(NULL);
+    char problem[OUTCOME_SENTENCE_MAX];
+    JsonObjectIter iterator;
+    const char *name;
+    JsonNode *node;
+    if (reading->encoder == NULL)
+        return true;
+    if (encoding == ENCODING_NONE)
+        return refuse(reading->refusal,
+                      "The format \"%s\" never encodes, so it has no encoder options.",
+                      format->name);
+    json_object_iter_init_ordered(&iterator, reading->encoder);
+    while (json_object_iter_next_ordered(&iterator, &name, &node)) {
+        g_autofree char *value = option_text(node);
+        if (!encoder_settings_set(&settings, encoding, name, value, problem, sizeof problem))
+            return refuse(reading->refusal, "%s", problem);
+        g_string_append_printf(text, "%s=%s ", name, value);
+    }
+    reading->request->encoder_options = g_strdup(text->str);
+    return true;
+}
+
 static bool add_participant(Reading *reading, const char *name, JsonNode *node, GStrvBuilder *names)
 {
     const char *text;
@@ -256,6 +305,7 @@ static const Field start_fields[] = {
     {"mint_id", read_mint_id},
     {"output_format", read_format},
     {"video_quality", read_quality},
+    {"encoder", read_encoder},
     {"fallback", read_fallback},
     {"room", read_room},
     {"url", read_url},
@@ -311,6 +361,8 @@ bool start_request_read(JsonObject *body, RecordingRequest *request, bool *ret_w
 {
     Reading reading = {.request = request, .wait = true, .refusal = ret_refusal};
     if (!read_fields(&reading, body, start_fields, G_N_ELEMENTS(start_fields)))
+        return false;
+    if (!take_encoder(&reading))
         return false;
     *ret_wait = reading.wait;
     return true;

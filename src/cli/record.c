@@ -20,9 +20,12 @@ static const Flag record_flags[] = {
     {"token", "TOKEN", NULL, "a ready-made access token instead of a key\n(or LIVEKIT_TOKEN)"},
     {"output", "PATH", NULL,
      "folder, file name or template, such as\n'rec/{room_name}/{publisher_identity}-{time}.mp4'"},
-    {"format", "FORMAT", "output.format", "auto, mp4, webm, mkv, ogg, h264, vp9, av1 or svtav1"},
+    {"format", "FORMAT", "output.format",
+     "auto, mp4, webm, mkv, mpegts; h264, vp9, av1, svtav1;\nsound alone: ogg, m4a, mp3, wav"},
     {"quality", "PRESET", "output.quality",
      "low, medium, high: ceilings for size and bit rate;\nsource: nothing is encoded"},
+    {"encoder", "OPTIONS", NULL,
+     "how the picture is encoded, such as 'speed=fast crf=21'\n(see encoding.h264 and others)"},
     {"duration", "TIME", NULL, "stop after that time, such as 30s, 10m or 2h"},
     {"audio-only", NULL, NULL, "leave out all video"},
     {"publisher-wait", "TIME", "timeouts.publisher_wait", "wait that long for a first publisher"},
@@ -107,6 +110,7 @@ static RecordingRequest *make_request(const Flags *flags, const Config *config, 
     }
     request->room = g_strdup(flags_text(flags, "room"));
     request->audio_only = flags_has(flags, "audio-only");
+    request->encoder_options = g_strdup(flags_text(flags, "encoder"));
     if (flags_has(flags, "participant"))
         request->participants = g_strdupv((char **)flags_list(flags, "participant"));
     if (config->url == NULL) {

@@ -13,7 +13,7 @@
 static const Flag serve_flags[] = {
     {"listen", "ADDRESS:PORT", "service.listen", "loopback address, such as 127.0.0.1:8080"},
     {"output-dir", "DIR", "output.dir", "folder that all recordings are written below"},
-    {"format", "FORMAT", "output.format", "when a request names none: auto, mp4, webm, mkv, ogg"},
+    {"format", "FORMAT", "output.format", "when a request names none, such as auto, mp4 or webm"},
 };
 
 static const FlagGroup serve_group = {

@@ -120,18 +120,6 @@ static void set_unknown_key(GError **error, const char *key)
                 "There is no setting %s; the sections are %s.", quoted, sections);
 }
 
-static void set_bad_value(GError **error, const ConfigKey *key, const char *value)
-{
-    g_autofree char *allowed = config_value_allowed(key);
-    g_autofree char *quoted = config_quote(value);
-    if (key->secret)
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE,
-                    "The value of %s is not allowed; allowed is %s.", key->key, allowed);
-    else
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_VALUE, "%s cannot be %s; allowed is %s.",
-                    key->key, quoted, allowed);
-}
-
 bool config_set(Config *config, const char *key, const char *value, GError **error)
 {
     const ConfigKey *found = config_find(key);
@@ -140,7 +128,8 @@ bool config_set(Config *config, const char *key, const char *value, GError **err
         return false;
     }
     if (!config_value_parse(found, value, config)) {
-        set_bad_value(error, found, value);
+        g_autofree char *problem = config_value_problem(found, value);
+        g_set_error_literal(error, CONFIG_ERROR, CONFIG_ERROR_VALUE, problem);
         return false;
     }
     return true;

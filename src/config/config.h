@@ -35,8 +35,7 @@ typedef struct {
 
     /* encoding.* */
     unsigned max_encodes; /* 0 = as many as cores */
-    int64_t encoder_keyframe_ns;
-    char *h264_speed;
+    EncoderSettings encodings[ENCODING_COUNT];
 
     /* service */
     char *listen;
@@ -81,6 +80,7 @@ typedef enum {
     CONFIG_BOOL,     /* bool */
     CONFIG_FORMAT,   /* const Format * */
     CONFIG_QUALITY,  /* const Quality * */
+    CONFIG_ENCODING, /* EncoderSettings; min is the Encoding */
     CONFIG_LEVEL,    /* LogLevel */
 } ConfigType;
 

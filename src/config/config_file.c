@@ -60,6 +60,26 @@ static bool check_once(Walk *walk, const yaml_node_t *node, const char *name)
     return fail(walk, node, CONFIG_ERROR_KEY, "%s stands there twice.", quoted);
 }
 
+/* `h264: {speed: fast}` is `h264: speed=fast`. */
+static bool walk_options(Walk *walk, const ConfigKey *key, const yaml_node_t *node)
+{
+    const yaml_node_pair_t *pair = node->data.mapping.pairs.start;
+    if (key->type != CONFIG_ENCODING)
+        return check_plain(walk, node, key->key);
+    for (; pair < node->data.mapping.pairs.top; pair++) {
+        const yaml_node_t *name = yaml_document_get_node(&walk->document, pair->key);
+        const yaml_node_t *value = yaml_document_get_node(&walk->document, pair->value);
+        g_autoptr(GError) cause = NULL;
+        if (!check_plain(walk, name, "The name of an option") ||
+            !check_plain(walk, value, key->key))
+            return false;
+        g_autofree char *option = g_strdup_printf("%s=%s", scalar(name), scalar(value));
+        if (!config_set(walk->config, key->key, option, &cause))
+            return fail(walk, name, (ConfigError)cause->code, "%s", cause->message);
+    }
+    return true;
+}
+
 static bool walk_setting(Walk *walk, const char *section, const yaml_node_t *key,
                          const yaml_node_t *value)
 {
@@ -72,6 +92,8 @@ static bool walk_setting(Walk *walk, const char *section, const yaml_node_t *key
         return false;
     if (is_known && is_unset(value))
         return true;
+    if (is_known && value->type == YAML_MAPPING_NODE)
+        return walk_options(walk, config_find(dotted), value);
     if (is_known && !check_plain(walk, value, dotted))
         return false;
     /* For an unknown setting this makes the sentence that lists the known ones. */

@@ -5,8 +5,10 @@
 
 #include "base/clock.h"
 #include "base/text.h"
+#include "config/config_table.h"
 
 #define MAX_DURATION_SECONDS 1e9
+#define PROBLEM_MAX 300
 
 /* Digits with at most one point; the rest of the text is the unit. */
 static bool parse_number(const char *text, double *ret_number, const char **ret_unit)
@@ -191,6 +193,12 @@ static bool set_quality(const char *text, const Quality **member)
     return quality != NULL;
 }
 
+static bool set_encoding(const ConfigKey *key, const char *text, EncoderSettings *member)
+{
+    char problem[PROBLEM_MAX];
+    return encoder_settings_parse(member, (Encoding)key->min, text, problem, sizeof problem);
+}
+
 bool config_value_parse(const ConfigKey *key, const char *text, Config *config)
 {
     void *member = (char *)config + key->offset;
@@ -211,6 +219,8 @@ bool config_value_parse(const ConfigKey *key, const char *text, Config *config)
         return set_format(text, member);
     case CONFIG_QUALITY:
         return set_quality(text, member);
+    case CONFIG_ENCODING:
+        return set_encoding(key, text, member);
     case CONFIG_LEVEL:
         return log_level_parse(text, member);
     }
@@ -241,6 +251,13 @@ static char *allowed_bytes(const ConfigKey *key)
     return g_strdup_printf("a size from %s to %s (16MiB, 8GiB)", min, max);
 }
 
+static char *allowed_formats(void)
+{
+    char list[FORMAT_LIST_MAX];
+    format_list(list, sizeof list);
+    return g_strdup(list);
+}
+
 char *config_value_allowed(const ConfigKey *key)
 {
     switch (key->type) {
@@ -259,11 +276,28 @@ char *config_value_allowed(const ConfigKey *key)
     case CONFIG_BOOL:
         return g_strdup("true or false");
     case CONFIG_FORMAT:
-        return g_strdup("auto, mp4, webm, mkv, ogg, h264, vp9, av1 or svtav1");
+        return allowed_formats();
     case CONFIG_QUALITY:
         return g_strdup("low, medium, high, source or default");
+    case CONFIG_ENCODING:
+        return g_strdup("a list of name=value");
     case CONFIG_LEVEL:
         return g_strdup("debug, info, warning, error or none");
     }
     return NULL;
+}
+
+char *config_value_problem(const ConfigKey *key, const char *text)
+{
+    char problem[PROBLEM_MAX];
+    if (key->type == CONFIG_ENCODING) {
+        EncoderSettings settings = encoder_settings_default((Encoding)key->min);
+        encoder_settings_parse(&settings, (Encoding)key->min, text, problem, sizeof problem);
+        return g_strdup_printf("%s: %s", key->key, problem);
+    }
+    g_autofree char *allowed = config_value_allowed(key);
+    if (key->secret)
+        return g_strdup_printf("The value of %s is not allowed; allowed is %s.", key->key, allowed);
+    g_autofree char *quoted = config_quote(text);
+    return g_strdup_printf("%s cannot be %s; allowed is %s.", key->key, quoted, allowed);
 }

@@ -10,7 +10,9 @@
 #include "base/clock.h"
 
 #define TIME_BASE ((AVRational){1, 90000})
-#define NOMINAL_RATE ((AVRational){30, 1}) /* for the rate control's first guess */
+#define FIRST_RATE 30                 /* pictures a second, until some have come */
+#define MEASURED_MIN 8                /* distances that make a rate */
+#define DISTANCE_MAX_NS NS_PER_SECOND /* more is a pause */
 
 struct PictureEncoder {
     EncoderOut out;
@@ -21,25 +23,30 @@ struct PictureEncoder {
     AVCodecContext *context;
     AVPacket *packet;
     AVFrame *picture; /* refers to the caller's */
-    bool has_key, key_requested;
+    bool has_picture, has_key, key_requested;
     int64_t last_key_ns, last_ticks;
+    int64_t last_ns, distance_ns; /* of pictures, the latter on average */
+    unsigned distances;           /* measured since the encoder was begun */
+    double rate;                  /* with which it was begun */
 };
 
 static void set_option(AVCodecContext *context, const char *name, const char *value)
 {
-    if (value != NULL)
+    if (value[0] != '\0')
         av_opt_set(context, name, value, AV_OPT_SEARCH_CHILDREN);
 }
 
-/* Every encoder has its own words for: at once, in real time, no look at what comes later. */
+/* Every encoder has its own words for: in real time, no look at what comes later, times as they
+ * are. (x264's tune "zerolatency" would count pictures instead of heeding their times.) */
 static void set_speed(AVCodecContext *context, const EncoderSettings *settings)
 {
     const char *name = settings->encoder;
-    if (strcmp(name, "libx264") == 0 || strcmp(name, "libx265") == 0) {
+    if (strcmp(name, "libx264") == 0) {
         set_option(context, "preset", settings->speed);
-        set_option(context, "tune", "zerolatency");
+        set_option(context, "x264-params",
+                   "rc-lookahead=0:sync-lookahead=0:mbtree=0:sliced-threads=0");
         set_option(context, "forced-idr", "1");
-    } else if (strcmp(name, "libvpx-vp9") == 0 || strcmp(name, "libvpx") == 0) {
+    } else if (strcmp(name, "libvpx-vp9") == 0) {
         set_option(context, "deadline", "realtime");
         set_option(context, "cpu-used", settings->speed);
         set_option(context, "lag-in-frames", "0");
@@ -56,26 +63,43 @@ static void set_speed(AVCodecContext *context, const EncoderSettings *settings)
     }
 }
 
+/* SVT-AV1 knows no times and hears no wish for a key frame: it is begun anew for both. */
+static bool counts_pictures(const EncoderSettings *settings)
+{
+    return strcmp(settings->encoder, "libsvtav1") == 0;
+}
+
+/* The encoders of AV1 pass their aim, and the limit with it. */
+static int64_t aim_of(const EncoderSettings *settings)
+{
+    const int64_t rate = settings->bitrate;
+    if (counts_pictures(settings))
+        return rate * 90 / 100;
+    return strcmp(settings->encoder, "libaom-av1") == 0 ? rate * 85 / 100 : rate;
+}
+
 /* A buffer of half a second keeps any five seconds under 1.1 times the rate. */
 static void set_rate(AVCodecContext *context, const EncoderSettings *settings)
 {
-    const int64_t rate = (int64_t)settings->bitrate;
+    const int64_t rate = settings->bitrate;
+    const bool is_x264 = strcmp(settings->encoder, "libx264") == 0;
+    const int64_t aim = aim_of(settings);
     if (settings->crf >= 0)
         av_opt_set_int(context, "crf", settings->crf, AV_OPT_SEARCH_CHILDREN);
     else
-        context->bit_rate = rate;
-    if (strcmp(settings->encoder, "libsvtav1") == 0)
-        context->bit_rate = rate - rate / 20; /* it wants its aim below its limit */
-    context->rc_max_rate = rate;
+        context->bit_rate = aim;
+    context->rc_max_rate = counts_pictures(settings) ? rate : aim;
+    /* libvpx and libaom heed the limit in real time only where all rates are the same. */
+    if (settings->crf < 0 && !is_x264 && !counts_pictures(settings))
+        context->rc_min_rate = aim;
     context->rc_buffer_size = (int)(rate / 2);
 }
 
-/* Key frames are asked for by time; SVT-AV1 does not hear that and counts pictures. */
-static int keyframe_distance(const EncoderSettings *settings)
+/* Key frames are asked for by time, where they are heard. */
+static int keyframe_distance(const PictureEncoder *encoder)
 {
-    if (strcmp(settings->encoder, "libsvtav1") != 0)
-        return 1 << 20;
-    return (int)(settings->keyframe_interval_ns * NOMINAL_RATE.num / NS_PER_SECOND);
+    const double interval = (double)encoder->settings.keyframe_interval_ns / NS_PER_SECOND;
+    return counts_pictures(&encoder->settings) ? (int)(interval * encoder->rate) + 1 : 1 << 20;
 }
 
 static int open_context(PictureEncoder *encoder)
@@ -91,8 +115,8 @@ static int open_context(PictureEncoder *encoder)
     context->height = (int)encoder->size.height;
     context->pix_fmt = AV_PIX_FMT_YUV420P;
     context->time_base = TIME_BASE;
-    context->framerate = NOMINAL_RATE;
-    context->gop_size = keyframe_distance(settings);
+    context->framerate = (AVRational){(int)(encoder->rate * 1000), 1000};
+    context->gop_size = keyframe_distance(encoder);
     context->max_b_frames = 0;
     context->thread_count = (int)settings->threads;
     set_rate(context, settings);
@@ -109,6 +133,7 @@ PictureEncoder *picture_encoder_new(Codec codec, PictureSize size, const Encoder
     encoder->settings = *settings;
     encoder->codec = codec;
     encoder->size = size;
+    encoder->rate = FIRST_RATE;
     encoder->pool = pool_ref(pool);
     encoder->packet = av_packet_alloc();
     encoder->picture = av_frame_alloc();
@@ -165,22 +190,67 @@ static bool is_key_due(const PictureEncoder *encoder, int64_t pts_ns)
            pts_ns - encoder->last_key_ns >= encoder->settings.keyframe_interval_ns;
 }
 
+static void measure(PictureEncoder *encoder, int64_t pts_ns)
+{
+    const int64_t distance_ns = pts_ns - encoder->last_ns;
+    encoder->last_ns = pts_ns;
+    if (!encoder->has_key || distance_ns <= 0 || distance_ns > DISTANCE_MAX_NS)
+        return;
+    encoder->distance_ns =
+        encoder->distance_ns == 0 ? distance_ns : (3 * encoder->distance_ns + distance_ns) / 4;
+    encoder->distances++;
+}
+
+static bool has_other_rate(const PictureEncoder *encoder)
+{
+    if (encoder->distances < MEASURED_MIN)
+        return false;
+    const double ratio = (double)NS_PER_SECOND / (double)encoder->distance_ns / encoder->rate;
+    return ratio < 0.8 || ratio > 1.25;
+}
+
+/* For an encoder that can only be told at its beginning. */
+static int begin_anew(PictureEncoder *encoder)
+{
+    const int error = picture_encoder_flush(encoder);
+    if (error < 0)
+        return error;
+    if (encoder->distances >= MEASURED_MIN)
+        encoder->rate = (double)NS_PER_SECOND / (double)encoder->distance_ns;
+    encoder->distances = 0;
+    encoder->has_key = false;
+    avcodec_free_context(&encoder->context);
+    return open_context(encoder);
+}
+
+static int heed_wishes(PictureEncoder *encoder, int64_t pts_ns)
+{
+    measure(encoder, pts_ns);
+    if (!counts_pictures(&encoder->settings) || !encoder->has_key)
+        return 0;
+    return encoder->key_requested || has_other_rate(encoder) ? begin_anew(encoder) : 0;
+}
+
 int picture_encoder_push(PictureEncoder *encoder, const AVFrame *picture)
 {
     const int64_t pts_ns = picture->pts;
+    int error = heed_wishes(encoder, pts_ns);
+    if (error < 0)
+        return error;
     int64_t ticks = av_rescale_q(pts_ns, (AVRational){1, (int)NS_PER_SECOND}, TIME_BASE);
-    if (encoder->has_key && ticks <= encoder->last_ticks)
+    if (encoder->has_picture && ticks <= encoder->last_ticks)
         ticks = encoder->last_ticks + 1;
     if (av_frame_ref(encoder->picture, picture) < 0)
         return AVERROR(ENOMEM);
     const bool is_key = is_key_due(encoder, pts_ns);
     encoder->picture->pts = ticks;
     encoder->picture->pict_type = is_key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
-    const int error = avcodec_send_frame(encoder->context, encoder->picture);
+    error = avcodec_send_frame(encoder->context, encoder->picture);
     av_frame_unref(encoder->picture);
     if (error < 0)
         return error;
     encoder->last_ticks = ticks;
+    encoder->has_picture = true;
     if (is_key) {
         encoder->has_key = true;
         encoder->key_requested = false;

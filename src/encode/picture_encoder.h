@@ -5,8 +5,8 @@
 
 #include <libavutil/frame.h>
 
-#include "encode/encoder_settings.h"
 #include "encode/picture_fitter.h"
+#include "flow/encoder_settings.h"
 #include "flow/frame.h"
 
 typedef struct PictureEncoder PictureEncoder;

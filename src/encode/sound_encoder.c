@@ -13,7 +13,9 @@
 #define RATE 48000
 #define CHANNELS 2
 #define PCM_FRAME_SAMPLES 960    /* of codecs that take any number */
-#define HOLE_NS (40 * NS_PER_MS) /* more is no clock's correction */
+#define HOLE_NS (15 * NS_PER_MS) /* more is no clock's correction */
+#define LONG_HOLE_FRAMES 8       /* less is encoded as silence */
+#define HOLE_EDGE_FRAMES 3       /* of silence that a codec needs to come to rest */
 #define TOLERANCE_NS NS_PER_MS   /* less is left alone */
 #define STRETCH_SAMPLES RATE     /* over which a difference is spread */
 
@@ -30,8 +32,9 @@ struct SoundEncoder {
     AVFrame *frame;
     AVPacket *packet;
     bool has_origin;
-    int64_t origin_ns;       /* the timeline's time of sample 0 */
-    int64_t resampled, sent; /* samples since then */
+    int64_t origin_ns;                          /* the timeline's time of sample 0 */
+    int64_t resampled, sent;                    /* samples since then, skipped ones not counted */
+    int64_t skip_at, skipped, formerly_skipped; /* samples; the last skip begins at `skip_at` */
 };
 
 static int open_context(SoundEncoder *encoder)
@@ -48,6 +51,9 @@ static int open_context(SoundEncoder *encoder)
     context->sample_fmt = found->sample_fmts[0];
     context->bit_rate = (int64_t)encoder->settings.bitrate;
     context->time_base = (AVRational){1, RATE};
+    /* Each MP3 frame has to decode alone, for silence may stand before it. */
+    if (encoder->codec == CODEC_MP3)
+        av_opt_set_int(context, "reservoir", 0, AV_OPT_SEARCH_CHILDREN);
     return avcodec_open2(context, found, NULL);
 }
 
@@ -93,6 +99,11 @@ static int64_t samples_ns(int64_t samples)
     return samples * NS_PER_SECOND / RATE;
 }
 
+static int64_t skipped_before(const SoundEncoder *encoder, const AVPacket *packet)
+{
+    return packet->pts >= encoder->skip_at ? encoder->skipped : encoder->formerly_skipped;
+}
+
 static void hand_on(SoundEncoder *encoder)
 {
     const AVPacket *packet = encoder->packet;
@@ -103,7 +114,7 @@ static void hand_on(SoundEncoder *encoder)
     frame->size = (size_t)packet->size;
     frame->codec = encoder->codec;
     frame->is_key = true;
-    frame->pts_ns = encoder->origin_ns + samples_ns(packet->pts);
+    frame->pts_ns = encoder->origin_ns + samples_ns(packet->pts + skipped_before(encoder, packet));
     frame->duration_ns = samples_ns(packet->duration);
     frame->arrival_ns = frame->pts_ns;
     frame->packets = 1;
@@ -138,10 +149,14 @@ static int encode_samples(SoundEncoder *encoder, int count)
     return error < 0 ? error : take_encoded(encoder);
 }
 
+static int frame_samples(const SoundEncoder *encoder)
+{
+    return encoder->context->frame_size > 0 ? encoder->context->frame_size : PCM_FRAME_SAMPLES;
+}
+
 static int encode_whole_frames(SoundEncoder *encoder)
 {
-    const int wanted =
-        encoder->context->frame_size > 0 ? encoder->context->frame_size : PCM_FRAME_SAMPLES;
+    const int wanted = frame_samples(encoder);
     int error = 0;
     while (error >= 0 && av_audio_fifo_size(encoder->fifo) >= wanted)
         error = encode_samples(encoder, wanted);
@@ -155,28 +170,6 @@ static bool is_same_input(const SoundEncoder *encoder, const AVFrame *samples)
     return encoder->resampler != NULL && encoder->in_rate == samples->sample_rate &&
            encoder->in_format == samples->format &&
            av_channel_layout_compare(&encoder->in_layout, &samples->ch_layout) == 0;
-}
-
-static int follow_input(SoundEncoder *encoder, const AVFrame *samples)
-{
-    if (is_same_input(encoder, samples))
-        return 0;
-    swr_free(&encoder->resampler);
-    AVChannelLayout out;
-    av_channel_layout_default(&out, CHANNELS);
-    int error = swr_alloc_set_opts2(&encoder->resampler, &out, encoder->context->sample_fmt, RATE,
-                                    (AVChannelLayout *)&samples->ch_layout, samples->format,
-                                    samples->sample_rate, 0, NULL);
-    if (error < 0)
-        return error;
-    /* The resampler is needed for corrections also where the rates are the same. */
-    av_opt_set_int(encoder->resampler, "flags", SWR_FLAG_RESAMPLE, 0);
-    error = swr_init(encoder->resampler);
-    if (error < 0)
-        return error;
-    encoder->in_rate = samples->sample_rate;
-    encoder->in_format = samples->format;
-    return av_channel_layout_copy(&encoder->in_layout, &samples->ch_layout);
 }
 
 static int resample(SoundEncoder *encoder, const AVFrame *samples)
@@ -199,52 +192,88 @@ static int resample(SoundEncoder *encoder, const AVFrame *samples)
     return count == AVERROR_EOF || count > 0 ? 0 : count;
 }
 
+static int follow_input(SoundEncoder *encoder, const AVFrame *samples)
+{
+    if (is_same_input(encoder, samples))
+        return 0;
+    int error = encoder->resampler != NULL ? resample(encoder, NULL) : 0;
+    swr_free(&encoder->resampler);
+    if (error < 0)
+        return error;
+    AVChannelLayout out;
+    av_channel_layout_default(&out, CHANNELS);
+    error = swr_alloc_set_opts2(&encoder->resampler, &out, encoder->context->sample_fmt, RATE,
+                                (AVChannelLayout *)&samples->ch_layout, samples->format,
+                                samples->sample_rate, 0, NULL);
+    if (error < 0)
+        return error;
+    /* The resampler is needed for corrections also where the rates are the same. */
+    av_opt_set_int(encoder->resampler, "flags", SWR_FLAG_RESAMPLE, 0);
+    error = swr_init(encoder->resampler);
+    if (error < 0)
+        return error;
+    encoder->in_rate = samples->sample_rate;
+    encoder->in_format = samples->format;
+    return av_channel_layout_copy(&encoder->in_layout, &samples->ch_layout);
+}
+
 /* ---- the timeline ---- */
+
+/* Samples that went in since the origin. */
+static int64_t taken(const SoundEncoder *encoder)
+{
+    return encoder->resampled + swr_get_delay(encoder->resampler, RATE);
+}
 
 /* Where the next sample that goes in comes out. */
 static int64_t next_ns(const SoundEncoder *encoder)
 {
-    const int64_t held = swr_get_delay(encoder->resampler, RATE);
-    return encoder->origin_ns + samples_ns(encoder->resampled + held);
+    return encoder->origin_ns + samples_ns(taken(encoder) + encoder->skipped);
 }
 
-static int begin(SoundEncoder *encoder, int64_t at_ns)
+/* A short hole becomes silence. Of a long one whole frames are skipped, which the writer fills, so
+ * that what comes after it fits onto them to the sample also where a file keeps no times. */
+static int cross_hole(SoundEncoder *encoder, int64_t samples)
 {
-    encoder->has_origin = true;
-    encoder->origin_ns = at_ns;
-    encoder->resampled = encoder->sent = 0;
-    return 0;
+    const int64_t frame = frame_samples(encoder);
+    int64_t silent = samples;
+    if (samples > LONG_HOLE_FRAMES * frame) {
+        silent = samples % frame + HOLE_EDGE_FRAMES * frame;
+        encoder->skip_at = taken(encoder) + HOLE_EDGE_FRAMES * frame / 2;
+        encoder->formerly_skipped = encoder->skipped;
+        encoder->skipped += samples - silent;
+    }
+    return swr_inject_silence(encoder->resampler, (int)(silent * encoder->in_rate / RATE));
 }
 
-/* Ends what was begun, and begins anew behind the hole. */
-static int restart(SoundEncoder *encoder, int64_t at_ns)
+/* False for sound that lies where there is some already. */
+static bool keep_time(SoundEncoder *encoder, int64_t pts_ns, int *ret_error)
 {
-    int error = sound_encoder_flush(encoder);
-    swr_free(&encoder->resampler);
-    if (error >= 0)
-        error = open_context(encoder);
-    return error < 0 ? error : begin(encoder, at_ns);
-}
-
-static int keep_time(SoundEncoder *encoder, int64_t pts_ns)
-{
+    *ret_error = 0;
     if (!encoder->has_origin)
-        return begin(encoder, pts_ns);
+        encoder->origin_ns = pts_ns;
+    encoder->has_origin = true;
     const int64_t error_ns = pts_ns - next_ns(encoder);
-    if (error_ns > HOLE_NS || error_ns < -HOLE_NS)
-        return restart(encoder, pts_ns);
     const int64_t samples = error_ns * RATE / NS_PER_SECOND;
+    if (error_ns < -HOLE_NS)
+        return false;
+    if (error_ns > HOLE_NS) {
+        *ret_error = cross_hole(encoder, samples);
+        return true;
+    }
     const bool is_small = error_ns < TOLERANCE_NS && error_ns > -TOLERANCE_NS;
-    return swr_set_compensation(encoder->resampler, is_small ? 0 : (int)samples, STRETCH_SAMPLES);
+    *ret_error =
+        swr_set_compensation(encoder->resampler, is_small ? 0 : (int)samples, STRETCH_SAMPLES);
+    return true;
 }
 
 int sound_encoder_push(SoundEncoder *encoder, const AVFrame *samples)
 {
     int error = follow_input(encoder, samples);
-    if (error >= 0)
-        error = keep_time(encoder, samples->pts);
-    if (error >= 0)
-        error = follow_input(encoder, samples);
+    if (error < 0)
+        return error;
+    if (!keep_time(encoder, samples->pts, &error))
+        return 0;
     if (error >= 0)
         error = resample(encoder, samples);
     return error < 0 ? error : encode_whole_frames(encoder);

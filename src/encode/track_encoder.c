@@ -15,6 +15,7 @@
 #include "encode/sound_encoder.h"
 
 #define IDLE_NS (5 * NS_PER_MS) /* between two looks into an empty queue */
+#define HANG_SECONDS 5          /* no codec takes so long for what it still has */
 #define OUT_MAX_BYTES (8U << 20)
 #define SENTENCE_MAX 240
 
@@ -287,17 +288,31 @@ void track_encoder_hurry(TrackEncoder *encoder)
     atomic_store(&encoder->is_hurried, true);
 }
 
-void track_encoder_free(TrackEncoder *encoder)
+/* True when the thread has ended. */
+static bool join(pthread_t thread)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += HANG_SECONDS;
+    if (pthread_timedjoin_np(thread, NULL, &deadline) == 0)
+        return true;
+    pthread_detach(thread);
+    return false;
+}
+
+bool track_encoder_free(TrackEncoder *encoder)
 {
     if (encoder == NULL)
-        return;
-    pthread_join(encoder->thread, NULL);
+        return true;
+    if (!join(encoder->thread))
+        return false;
     frame_decoder_free(encoder->decoder);
     picture_fitter_free(encoder->fitter);
     picture_encoder_free(encoder->pictures);
     sound_encoder_free(encoder->sound);
     pool_unref(encoder->config.pool);
     free(encoder);
+    return true;
 }
 
 TrackEncoderStats track_encoder_stats(const TrackEncoder *encoder)

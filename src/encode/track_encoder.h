@@ -6,9 +6,9 @@
 #pragma once
 
 #include "base/mailbox.h"
-#include "encode/encoder_settings.h"
 #include "encode/picture_fitter.h"
 #include "flow/bounded_queue.h"
+#include "flow/encoder_settings.h"
 #include "flow/track.h"
 
 typedef struct TrackEncoder TrackEncoder;
@@ -43,8 +43,9 @@ void track_encoder_request_key(TrackEncoder *encoder);
  * passed over. */
 void track_encoder_hurry(TrackEncoder *encoder);
 
-/* After the end of `in`; waits for what is still to be encoded. */
-void track_encoder_free(TrackEncoder *encoder);
+/* After the end of `in`; waits for what is still to be encoded. False for a codec that hangs: its
+ * thread goes on with all that it was given, none of which may be freed. */
+bool track_encoder_free(TrackEncoder *encoder);
 
 typedef struct {
     uint64_t frames_out;

@@ -14,17 +14,25 @@ typedef struct {
     const char *name;
     const char *extension;
     unsigned takes;
+    bool is_fragmented, has_no_times;
 } ContainerRow;
 
 static const ContainerRow containers[CONTAINER_COUNT] = {
-    [CONTAINER_AUTO] = {"auto", "", TAKES_ALL},
+    [CONTAINER_AUTO] = {"auto", "", TAKES_ALL, false, false},
     [CONTAINER_MP4] = {"mp4", "mp4",
                        TAKES(CODEC_H264) | TAKES(CODEC_H265) | TAKES(CODEC_VP9) | TAKES(CODEC_AV1) |
-                           TAKES(CODEC_OPUS) | TAKES(CODEC_AAC)},
+                           TAKES(CODEC_OPUS) | TAKES(CODEC_AAC),
+                       true, false},
     [CONTAINER_WEBM] = {"webm", "webm",
-                        TAKES(CODEC_VP8) | TAKES(CODEC_VP9) | TAKES(CODEC_AV1) | TAKES(CODEC_OPUS)},
-    [CONTAINER_MKV] = {"mkv", "mkv", TAKES_ALL},
-    [CONTAINER_OGG] = {"ogg", "ogg", TAKES(CODEC_OPUS)},
+                        TAKES(CODEC_VP8) | TAKES(CODEC_VP9) | TAKES(CODEC_AV1) | TAKES(CODEC_OPUS),
+                        false, false},
+    [CONTAINER_MKV] = {"mkv", "mkv", TAKES_ALL, false, false},
+    [CONTAINER_OGG] = {"ogg", "ogg", TAKES(CODEC_OPUS), false, false},
+    [CONTAINER_MPEGTS] = {"mpegts", "ts", TAKES(CODEC_H264) | TAKES(CODEC_H265) | TAKES(CODEC_AAC),
+                          false, false},
+    [CONTAINER_M4A] = {"m4a", "m4a", TAKES(CODEC_AAC), true, false},
+    [CONTAINER_MP3] = {"mp3", "mp3", TAKES(CODEC_MP3), false, true},
+    [CONTAINER_WAV] = {"wav", "wav", TAKES(CODEC_PCM), false, true},
 };
 
 const char *container_name(Container container)
@@ -46,6 +54,32 @@ bool container_from_name(const char *name, Container *ret_container)
         }
     }
     return false;
+}
+
+bool container_from_extension(const char *extension, Container *ret_container)
+{
+    for (Container container = CONTAINER_MP4; container < CONTAINER_COUNT; container++) {
+        if (strcasecmp(extension, containers[container].extension) == 0) {
+            *ret_container = container;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool container_holds_pictures(Container container)
+{
+    return container_takes(container, CODEC_H264) || container_takes(container, CODEC_VP8);
+}
+
+bool container_is_fragmented(Container container)
+{
+    return containers[container].is_fragmented;
+}
+
+bool container_keeps_times(Container container)
+{
+    return !containers[container].has_no_times;
 }
 
 bool container_takes(Container container, Codec codec)

@@ -1,6 +1,6 @@
 #include "flow/format.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <strings.h>
 
 #define KEEP(codec) (1U << (codec))
@@ -9,25 +9,30 @@
 #define IN_WEBM (KEEP(CODEC_VP8) | KEEP(CODEC_VP9) | KEEP(CODEC_AV1) | KEEP(CODEC_OPUS))
 
 static const Format formats[] = {
-    {"h264", "H.264 and AAC in MP4", CONTAINER_MP4, KEEP(CODEC_H264), CODEC_H264, CODEC_AAC,
-     "libx264", "aac"},
-    {"av1", "AV1 and AAC in MP4, encoded with libaom", CONTAINER_MP4, KEEP(CODEC_AV1), CODEC_AV1,
-     CODEC_AAC, "libaom-av1", "aac"},
+    {"h264", "H.264 and AAC in MP4", CONTAINER_MP4, KEEP(CODEC_H264), ENCODING_H264, ENCODING_AAC},
+    {"av1", "AV1 and AAC in MP4, encoded with libaom", CONTAINER_MP4, KEEP(CODEC_AV1), ENCODING_AV1,
+     ENCODING_AAC},
     {"svtav1", "AV1 and AAC in MP4, encoded with SVT-AV1", CONTAINER_MP4, KEEP(CODEC_AV1),
-     CODEC_AV1, CODEC_AAC, "libsvtav1", "aac"},
-    {"vp9", "VP9 and Opus in WebM", CONTAINER_WEBM, KEEP(CODEC_VP9) | KEEP(CODEC_OPUS), CODEC_VP9,
-     CODEC_OPUS, "libvpx-vp9", "libopus"},
+     ENCODING_SVTAV1, ENCODING_AAC},
+    {"vp9", "VP9 and Opus in WebM", CONTAINER_WEBM, KEEP(CODEC_VP9) | KEEP(CODEC_OPUS),
+     ENCODING_VP9, ENCODING_OPUS},
     {"mp4",
      "MP4: H.264, H.265, VP9 and AV1 as published, the rest as H.264; AAC where a preset is given",
-     CONTAINER_MP4, IN_MP4, CODEC_H264, CODEC_AAC, "libx264", "aac"},
+     CONTAINER_MP4, IN_MP4, ENCODING_H264, ENCODING_AAC},
     {"webm", "WebM: VP8, VP9 and AV1 as published, the rest as VP9; Opus", CONTAINER_WEBM, IN_WEBM,
-     CODEC_VP9, CODEC_OPUS, "libvpx-vp9", "libopus"},
+     ENCODING_VP9, ENCODING_OPUS},
     {"mkv", "Matroska: every codec as published, too large pictures as H.264", CONTAINER_MKV,
-     KEEP_ALL, CODEC_H264, CODEC_OPUS, "libx264", "libopus"},
-    {"ogg", "Opus alone in Ogg", CONTAINER_OGG, KEEP(CODEC_OPUS), CODEC_UNKNOWN, CODEC_OPUS, NULL,
-     "libopus"},
+     KEEP_ALL, ENCODING_H264, ENCODING_OPUS},
+    {"mpegts", "H.264 and AAC in MPEG-TS", CONTAINER_MPEGTS, KEEP(CODEC_H264), ENCODING_H264,
+     ENCODING_AAC},
+    {"ogg", "sound alone: Opus in Ogg", CONTAINER_OGG, KEEP(CODEC_OPUS), ENCODING_NONE,
+     ENCODING_OPUS},
+    {"m4a", "sound alone: AAC in MP4", CONTAINER_M4A, KEEP(CODEC_AAC), ENCODING_NONE, ENCODING_AAC},
+    {"mp3", "sound alone: MP3", CONTAINER_MP3, KEEP(CODEC_MP3), ENCODING_NONE, ENCODING_MP3},
+    {"wav", "sound alone: PCM of 16 bits in WAV", CONTAINER_WAV, KEEP(CODEC_PCM), ENCODING_NONE,
+     ENCODING_PCM},
     {"auto", "the first of mp4, webm, mkv that takes the codecs; ogg for Opus alone; never encodes",
-     CONTAINER_AUTO, KEEP_ALL, CODEC_UNKNOWN, CODEC_UNKNOWN, NULL, NULL},
+     CONTAINER_AUTO, KEEP_ALL, ENCODING_NONE, ENCODING_NONE},
 };
 
 static const Quality qualities[] = {
@@ -85,8 +90,8 @@ const Quality *quality_default(void)
 static bool keeps_sound(const Format *format, const Quality *quality, Codec codec)
 {
     const bool is_preset = quality->video_bitrate > 0 && quality->max_height > 0;
-    const bool is_strict = format->keeps != IN_MP4 && format->audio == CODEC_AAC;
-    const bool wants_aac = format->audio == CODEC_AAC && (is_preset || is_strict);
+    const bool is_strict = format->keeps != IN_MP4;
+    const bool wants_aac = format->audio == ENCODING_AAC && (is_preset || is_strict);
     if (quality->audio_bitrate == 0 || !wants_aac)
         return container_takes(format->container, codec);
     return codec == CODEC_AAC;
@@ -99,9 +104,33 @@ bool format_keeps(const Format *format, const Quality *quality, Codec codec)
     return container_takes(format->container, codec) && (format->keeps & KEEP(codec)) != 0;
 }
 
-Codec format_target(const Format *format, const Quality *quality, TrackKind kind)
+Encoding format_encoding(const Format *format, const Quality *quality, TrackKind kind)
 {
     if (quality->video_bitrate == 0)
-        return CODEC_UNKNOWN;
+        return ENCODING_NONE;
     return kind == TRACK_VIDEO ? format->video : format->audio;
+}
+
+Encoding format_main_encoding(const Format *format)
+{
+    return format->video != ENCODING_NONE ? format->video : format->audio;
+}
+
+bool format_encodes(const Format *format)
+{
+    return format->video != ENCODING_NONE || format->audio != ENCODING_NONE;
+}
+
+bool format_is_sound_alone(const Format *format)
+{
+    return !container_holds_pictures(format->container);
+}
+
+void format_list(char *ret_text, unsigned size)
+{
+    size_t used = 0;
+    ret_text[0] = '\0';
+    for (unsigned i = 0; i < COUNT(formats) && used < size; i++)
+        used += (size_t)snprintf(ret_text + used, size - used, "%s%s", i > 0 ? ", " : "",
+                                 formats[i].name);
 }

@@ -4,14 +4,14 @@
 #pragma once
 
 #include "flow/container.h"
+#include "flow/encoder_settings.h"
 
 typedef struct {
     const char *name;
     const char *description;
     Container container;
-    unsigned keeps;     /* 1 << Codec: these are not encoded anew */
-    Codec video, audio; /* what the others are encoded to; CODEC_UNKNOWN: they are refused */
-    const char *video_encoder, *audio_encoder; /* libavcodec's names, or NULL */
+    unsigned keeps;        /* 1 << Codec: these are not encoded anew */
+    Encoding video, audio; /* of the others; NONE: they are refused, or left out */
 } Format;
 
 typedef struct {
@@ -34,5 +34,16 @@ const Quality *quality_default(void);
 
 bool format_keeps(const Format *format, const Quality *quality, Codec codec);
 
-/* What a codec that it does not keep becomes; CODEC_UNKNOWN: it cannot be recorded so. */
-Codec format_target(const Format *format, const Quality *quality, TrackKind kind);
+/* How a codec that it does not keep is encoded; NONE: it cannot be recorded so. */
+Encoding format_encoding(const Format *format, const Quality *quality, TrackKind kind);
+
+/* Of its pictures, or of its sound where that is all: what a request's encoder options are for. */
+Encoding format_main_encoding(const Format *format);
+
+bool format_encodes(const Format *format);        /* under any circumstances */
+bool format_is_sound_alone(const Format *format); /* pictures are left out */
+
+#define FORMAT_LIST_MAX 200
+
+/* "h264, av1, ...": all names, for a sentence. */
+void format_list(char *ret_text, unsigned size);

@@ -5,6 +5,7 @@
 
 #include "flow/bounded_queue.h"
 #include "flow/container.h"
+#include "flow/encoder_settings.h"
 #include "flow/outcome.h"
 #include "flow/recording_state.h"
 #include "flow/track.h"
@@ -50,9 +51,9 @@ typedef struct {
     Codec codec; /* as published */
     Treatment treatment;
     Codec file_codec;
-    char why[160]; /* this treatment */
-    char encoder[32], encoder_speed[32];
-    uint64_t encoder_bitrate, encoded_frames, undecodable_frames, left_out_frames, encode_timeouts;
+    char why[160];                    /* this treatment */
+    EncoderSettings encoder_settings; /* its encoder is NULL where nothing is encoded */
+    uint64_t encoded_frames, undecodable_frames, left_out_frames, encode_timeouts;
     int64_t encoder_busy_ns;
     bool encoder_behind; /* in the last seconds */
     bool published, muted, paused, stalled;

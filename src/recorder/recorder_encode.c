@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "recorder/recorder_private.h"
 
 #define ENCODER_POOL_BYTES (32U << 20)
@@ -35,25 +36,21 @@ void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
 
 /* ---- settings ---- */
 
+/* The request's options go before the configured ones; the preset's rate is the most. */
 static EncoderSettings settings_of(const WebRTCRecorder *recorder, const TrackContext *track)
 {
-    const Config *config = recorder->environment.config;
-    const Format *format = recorder->request->format;
-    const Quality *quality = recorder->request->quality;
-    const bool is_video = track->kind == TRACK_VIDEO;
-    EncoderSettings settings = {
-        .encoder = is_video ? format->video_encoder : format->audio_encoder,
-        .bitrate = is_video ? quality->video_bitrate : quality->audio_bitrate,
-        .crf = -1,
-        .threads = 1,
-        .keyframe_interval_ns = config->encoder_keyframe_ns,
-    };
-    if (!is_video)
-        return settings;
-    if (strcmp(settings.encoder, "libx264") == 0)
-        settings.speed = config->h264_speed;
-    else
-        settings.speed = strcmp(settings.encoder, "libsvtav1") == 0 ? "12" : "8";
+    const RecordingRequest *request = recorder->request;
+    const Quality *quality = request->quality;
+    const Encoding encoding = track->plan.encoding;
+    EncoderSettings settings = recorder->environment.config->encodings[encoding];
+    char problem[OUTCOME_SENTENCE_MAX];
+    if (request->encoder_options && encoding == format_main_encoding(request->format) &&
+        !encoder_settings_parse(&settings, encoding, request->encoder_options, problem,
+                                sizeof problem))
+        log_warning("recorder", request->mint_id, "%s", problem);
+    const unsigned most =
+        track->kind == TRACK_VIDEO ? quality->video_bitrate : quality->audio_bitrate;
+    settings.bitrate = settings.bitrate > 0 ? MIN(settings.bitrate, most) : most;
     return settings;
 }
 
@@ -205,11 +202,7 @@ void recorder_copy_encoder(const TrackContext *track, TrackStatus *status, int64
     if (!track->encoder)
         return;
     const TrackEncoderStats stats = track_encoder_stats(track->encoder);
-    g_strlcpy(status->encoder, track->encoder_settings.encoder, sizeof status->encoder);
-    if (track->encoder_settings.speed)
-        g_strlcpy(status->encoder_speed, track->encoder_settings.speed,
-                  sizeof status->encoder_speed);
-    status->encoder_bitrate = track->encoder_settings.bitrate;
+    status->encoder_settings = track->encoder_settings;
     status->encoded_frames = stats.frames_out;
     status->undecodable_frames = stats.undecodable;
     status->left_out_frames = stats.behind;

@@ -131,7 +131,7 @@ static bool open_slot(WebRTCRecorder *recorder, OutputSlot *slot, const TrackCon
     const OutputConfig config = {
         .stem = reserved,
         .container = recorder->request->format->container,
-        .falls_back_to_mkv = recorder->request->format->video_encoder != NULL &&
+        .falls_back_to_mkv = format_encodes(recorder->request->format) &&
                              recorder->request->quality->video_bitrate > 0,
         .stop_patience_ns = ENCODERS_PATIENCE_NS,
         .audio_only = recorder->request->audio_only,

@@ -102,7 +102,7 @@ static void copy_file(const OutputSlot *slot, const OutputFile *file, OutputStat
     g_strlcpy(status->path, file->path, sizeof status->path);
     Container container;
     const char *dot = strrchr(file->path, '.');
-    if (dot && container_from_name(dot + 1, &container))
+    if (dot && container_from_extension(dot + 1, &container))
         status->container = container;
     status->bytes = file->bytes;
     status->duration_ns = file->duration_ns;

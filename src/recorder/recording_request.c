@@ -30,6 +30,7 @@ RecordingRequest *recording_request_copy(const RecordingRequest *request)
     copy->api_secret = g_strdup(request->api_secret);
     copy->ca_file = g_strdup(request->ca_file);
     copy->participants = g_strdupv(request->participants);
+    copy->encoder_options = g_strdup(request->encoder_options);
     copy->directory = g_strdup(request->directory);
     copy->output_template = g_strdup(request->output_template);
     return copy;
@@ -47,6 +48,7 @@ void recording_request_free(RecordingRequest *request)
     g_free(request->api_secret);
     g_free(request->ca_file);
     g_strfreev(request->participants);
+    g_free(request->encoder_options);
     g_free(request->directory);
     g_free(request->output_template);
     g_free(request);
@@ -89,6 +91,7 @@ void recording_request_complete(RecordingRequest *request, const Config *config)
     replace_if_missing(&request->ca_file, config->ca_file);
     replace_if_missing(&request->directory, config->output_dir);
     make_absolute(&request->directory);
+    request->audio_only = request->audio_only || format_is_sound_alone(request->format);
     replace_if_missing(&request->output_template, config->output_template);
     if (!request->mint_id)
         request->mint_id = g_uuid_string_random();
@@ -199,11 +202,31 @@ static bool check_participants(char **participants, Outcome *ret_refusal)
     return true;
 }
 
+static bool check_encoder_options(const RecordingRequest *request, Outcome *ret_refusal)
+{
+    const Encoding encoding = format_main_encoding(request->format);
+    EncoderSettings settings = encoder_settings_default(encoding);
+    char problem[OUTCOME_SENTENCE_MAX];
+    if (!request->encoder_options)
+        return true;
+    if (encoding == ENCODING_NONE)
+        outcome_set(ret_refusal, OUTCOME_FAILED, CODE_BAD_REQUEST,
+                    "The format %s never encodes, so it has no encoder options.",
+                    request->format->name);
+    else if (encoder_settings_parse(&settings, encoding, request->encoder_options, problem,
+                                    sizeof problem))
+        return true;
+    else
+        refuse(ret_refusal, CODE_BAD_REQUEST, problem);
+    return false;
+}
+
 bool recording_request_check(RecordingRequest *request, Outcome *ret_refusal)
 {
     return check_mint_id(request->mint_id, ret_refusal) &&
            check_participants(request->participants, ret_refusal) &&
            check_name_text("mint_id", request->mint_id, ret_refusal) &&
            check_url(request->url, ret_refusal) && check_token(request, ret_refusal) &&
-           check_room(request, ret_refusal) && check_template(request, ret_refusal);
+           check_room(request, ret_refusal) && check_template(request, ret_refusal) &&
+           check_encoder_options(request, ret_refusal);
 }

@@ -18,6 +18,7 @@ typedef struct {
     char **participants;    /* identities, NULL = everybody */
     const Format *format;   /* static */
     const Quality *quality; /* static; quality_default() where the caller names none */
+    char *encoder_options;  /* "speed=fast crf=21", for the format's pictures; NULL = configured */
     bool falls_back;        /* without room for an encoder: as published rather than not at all */
     bool audio_only;
     char *directory;           /* trusted */

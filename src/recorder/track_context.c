@@ -2,6 +2,8 @@
 
 #include <glib.h>
 
+#include "base/log.h"
+
 TrackContext *track_context_new(unsigned id, const char *identity, TrackKind kind,
                                 TrackSource source, unsigned nth, TrackQueueLimits limits)
 {
@@ -22,7 +24,11 @@ void track_context_free(TrackContext *track)
     bounded_queue_end(track->queue);
     if (track->encoder)
         track_encoder_hurry(track->encoder);
-    track_encoder_free(track->encoder);
+    if (!track_encoder_free(track->encoder)) {
+        log_error("recorder", NULL, "The encoder of track %s hangs; its memory is lost.",
+                  track->sid);
+        return;
+    }
     bounded_queue_free(track->queue);
     bounded_queue_free(track->encoded);
     g_free(track->identity);

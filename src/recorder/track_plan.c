@@ -46,7 +46,7 @@ static void refuse(TrackPlan *plan, const TrackFacts *facts, const Format *forma
 TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Quality *quality)
 {
     TrackPlan plan = {.treatment = TREATMENT_PASSTHROUGH, .codec = facts->codec};
-    const Codec target = format_target(format, quality, facts->kind);
+    const Encoding encoding = format_encoding(format, quality, facts->kind);
     const bool keeps = facts->codec == CODEC_UNKNOWN || format_keeps(format, quality, facts->codec);
     const bool is_small = facts->kind == TRACK_AUDIO || fits(facts->size, quality);
     const bool has_layer = !is_small && find_layer(facts, quality, &plan.layer);
@@ -61,7 +61,7 @@ TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Q
                  plan.layer.width, plan.layer.height, quality->name);
         return plan;
     }
-    if (target == CODEC_UNKNOWN) {
+    if (encoding == ENCODING_NONE) {
         if (!keeps)
             refuse(&plan, facts, format);
         else
@@ -69,7 +69,8 @@ TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Q
         return plan;
     }
     plan.treatment = TREATMENT_TRANSCODE;
-    plan.codec = target;
+    plan.encoding = encoding;
+    plan.codec = encoding_codec(encoding);
     explain_encoding(&plan, facts, format, quality, keeps);
     return plan;
 }

@@ -22,9 +22,10 @@ typedef struct {
 
 typedef struct {
     Treatment treatment;
-    Codec codec;     /* in the file */
-    TrackSize layer; /* what the server is asked for; zero = the best */
-    char why[160];   /* a sentence */
+    Codec codec;       /* in the file */
+    Encoding encoding; /* where it is encoded */
+    TrackSize layer;   /* what the server is asked for; zero = the best */
+    char why[160];     /* a sentence */
 } TrackPlan;
 
 TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Quality *quality);

@@ -9,6 +9,7 @@
 #include "base/check.h"
 
 #define MAX_EXTRADATA 4096
+#define MP3_DELAY_SAMPLES 1105 /* of LAME and its decoder together */
 
 enum AVCodecID codec_config_id(Codec codec)
 {
@@ -17,7 +18,8 @@ enum AVCodecID codec_config_id(Codec codec)
         [CODEC_VP8] = AV_CODEC_ID_VP8,        [CODEC_VP9] = AV_CODEC_ID_VP9,
         [CODEC_AV1] = AV_CODEC_ID_AV1,        [CODEC_OPUS] = AV_CODEC_ID_OPUS,
         [CODEC_PCMU] = AV_CODEC_ID_PCM_MULAW, [CODEC_PCMA] = AV_CODEC_ID_PCM_ALAW,
-        [CODEC_AAC] = AV_CODEC_ID_AAC,
+        [CODEC_AAC] = AV_CODEC_ID_AAC,        [CODEC_MP3] = AV_CODEC_ID_MP3,
+        [CODEC_PCM] = AV_CODEC_ID_PCM_S16LE,
     };
     return ids[codec];
 }
@@ -197,17 +199,26 @@ static void fill_aac(AVCodecParameters *parameters)
     parameters->frame_size = 1024;
 }
 
-static void fill_g711(AVCodecParameters *parameters)
+/* The encoder's delay, which the file tells so that players leave it out. */
+static void fill_mp3(AVCodecParameters *parameters)
 {
-    parameters->bits_per_coded_sample = 8;
-    parameters->block_align = 1;
-    parameters->bit_rate = 64000;
+    parameters->frame_size = 1152;
+    parameters->initial_padding = MP3_DELAY_SAMPLES;
+}
+
+static void fill_pcm(AVCodecParameters *parameters)
+{
+    const int bits = parameters->codec_id == AV_CODEC_ID_PCM_S16LE ? 16 : 8;
+    const int channels = parameters->ch_layout.nb_channels;
+    parameters->bits_per_coded_sample = bits;
+    parameters->block_align = channels * bits / 8;
+    parameters->bit_rate = (int64_t)parameters->sample_rate * channels * bits;
 }
 
 AVCodecParameters *codec_config_new_audio(Codec codec)
 {
     const bool is_g711 = codec == CODEC_PCMU || codec == CODEC_PCMA;
-    if (codec != CODEC_OPUS && codec != CODEC_AAC && !is_g711)
+    if (codec_kind(codec) != TRACK_AUDIO)
         return NULL;
     AVCodecParameters *parameters = parameters_new(codec);
     av_channel_layout_default(&parameters->ch_layout, is_g711 ? 1 : 2);
@@ -217,8 +228,10 @@ AVCodecParameters *codec_config_new_audio(Codec codec)
         fill_opus(parameters);
     } else if (codec == CODEC_AAC) {
         fill_aac(parameters);
+    } else if (codec == CODEC_MP3) {
+        fill_mp3(parameters);
     } else {
-        fill_g711(parameters);
+        fill_pcm(parameters);
     }
     return parameters;
 }

@@ -26,16 +26,16 @@ struct ContainerWriter {
     bool started, finished;
     bool is_discontinuous; /* the next packet begins a fragment with a time of its own */
     uint64_t expected_packets;
+    int64_t header_bytes;
     int64_t last_ticks[MAX_STREAMS];
 };
 
 static const char *muxer_name(Container container)
 {
     static const char *const names[CONTAINER_COUNT] = {
-        [CONTAINER_MP4] = "mp4",
-        [CONTAINER_WEBM] = "webm",
-        [CONTAINER_MKV] = "matroska",
-        [CONTAINER_OGG] = "ogg",
+        [CONTAINER_MP4] = "mp4", [CONTAINER_WEBM] = "webm",     [CONTAINER_MKV] = "matroska",
+        [CONTAINER_OGG] = "ogg", [CONTAINER_MPEGTS] = "mpegts", [CONTAINER_M4A] = "ipod",
+        [CONTAINER_MP3] = "mp3", [CONTAINER_WAV] = "wav",
     };
     return names[container];
 }
@@ -117,23 +117,25 @@ int container_writer_add(ContainerWriter *writer, const ContainerWriterTrack *tr
         av_dict_set(&stream->metadata, "language", track->language, 0);
     if (track->title != NULL && track->title[0] != '\0')
         av_dict_set(&stream->metadata,
-                    writer->container == CONTAINER_MP4 ? "handler_name" : "title", track->title, 0);
+                    container_is_fragmented(writer->container) ? "handler_name" : "title",
+                    track->title, 0);
     writer->last_ticks[stream->index] = AV_NOPTS_VALUE;
     return 0;
 }
 
 static void set_options(const ContainerWriter *writer, AVDictionary **options)
 {
-    if (writer->container == CONTAINER_OGG) {
+    if (writer->container == CONTAINER_OGG)
         av_dict_set_int(options, "page_duration", 500000, 0);
-        return;
-    }
-    if (writer->container != CONTAINER_MP4) {
+    if (writer->container == CONTAINER_WAV)
+        av_dict_set(options, "rf64", "auto", 0);
+    if (writer->container == CONTAINER_WEBM || writer->container == CONTAINER_MKV) {
         /* Clusters end when we flush, or at a key frame. */
         av_dict_set_int(options, "cluster_time_limit", 5000, 0);
         av_dict_set_int(options, "cluster_size_limit", 64 << 20, 0);
-        return;
     }
+    if (!container_is_fragmented(writer->container))
+        return;
     av_dict_set_int(options, "video_track_timescale", 90000, 0);
     av_dict_set_int(options, "movie_timescale", 90000, 0);
     if (!writer->plain) {
@@ -159,7 +161,9 @@ int container_writer_start(ContainerWriter *writer)
     if (error < 0)
         return error;
     writer->started = true;
-    return fragment_file_commit(writer->file);
+    error = fragment_file_commit(writer->file);
+    writer->header_bytes = (int64_t)fragment_file_bytes(writer->file);
+    return error;
 }
 
 /* The muxer compares the first packet of a fragment with the guessed end of the last one before it
@@ -202,6 +206,21 @@ int container_writer_write(ContainerWriter *writer, const ContainerWriterPacket 
     return av_write_frame(writer->format, out);
 }
 
+/* A WAV tells its size at two places of its header, the last of which ends it; over 4 GiB it says
+ * "up to the end" until the muxer makes it an RF64. */
+static void tell_wav_size(const ContainerWriter *writer)
+{
+    AVIOContext *io = writer->format->pb;
+    const int64_t end = avio_tell(io);
+    const int64_t sizes[] = {end - 8, end - writer->header_bytes};
+    const int64_t places[] = {4, writer->header_bytes - 4};
+    for (unsigned i = 0; i < 2; i++) {
+        avio_seek(io, places[i], SEEK_SET);
+        avio_wl32(io, sizes[i] < UINT32_MAX ? (unsigned)sizes[i] : UINT32_MAX);
+    }
+    avio_seek(io, end, SEEK_SET);
+}
+
 int container_writer_flush(ContainerWriter *writer)
 {
     int error = 0;
@@ -210,9 +229,11 @@ int container_writer_flush(ContainerWriter *writer)
     if (error < 0)
         return error;
     /* Each fragment tells its own time: else a gap before it would be lost. */
-    writer->is_discontinuous = writer->container == CONTAINER_MP4 && !writer->plain;
+    writer->is_discontinuous = container_is_fragmented(writer->container) && !writer->plain;
     if (writer->is_discontinuous)
         av_opt_set(writer->format->priv_data, "movflags", "+frag_discont", 0);
+    if (writer->container == CONTAINER_WAV && !writer->plain)
+        tell_wav_size(writer);
     return fragment_file_commit(writer->file);
 }
 

@@ -247,7 +247,7 @@ static void keep(const Group *group, const char *reason, OutputResult *result)
         const bool is_media = measure(part->path, file, error, sizeof error);
         file->bytes = part->bytes;
         file->zero_ns = part->zero_ns;
-        file->fragmented = part->container == CONTAINER_MP4;
+        file->fragmented = container_is_fragmented(part->container);
         snprintf(file->reason, sizeof file->reason, "%s", reason);
         check_measured(result, file, is_media, part->end_ns - part->zero_ns, error);
     }
@@ -256,8 +256,8 @@ static void keep(const Group *group, const char *reason, OutputResult *result)
 static void finish_group(const FinalizeJob *job, const Group *group, OutputResult *result)
 {
     char reason[sizeof(((OutputFile *)NULL)->reason)] = "";
-    const bool needs_rewrite = group->count > 1 || group->container == CONTAINER_MP4 ||
-                               (has_corrections(job) && group->container != CONTAINER_OGG);
+    const bool needs_rewrite = group->count > 1 || container_is_fragmented(group->container) ||
+                               (has_corrections(job) && container_holds_pictures(group->container));
     if (!needs_rewrite || is_hindered(job, group, reason, sizeof reason)) {
         keep(group, reason, result);
         return;

@@ -46,15 +46,16 @@ static const char *document_type(const char *path)
 static const char *container_of(const AVFormatContext *format, const char *path)
 {
     const char *name = format->iformat->name;
+    const AVDictionaryEntry *brand = av_dict_get(format->metadata, "major_brand", NULL, 0);
     if (strstr(name, "mp4") != NULL)
-        return "mp4";
+        return brand != NULL && strcmp(brand->value, "M4A ") == 0 ? "m4a" : "mp4";
     return strstr(name, "matroska") != NULL ? document_type(path) : name;
 }
 
 static void describe_layout(const char *path, Inspection *inspection)
 {
-    const char *layout = "";
-    if (strcmp(inspection->container, "mp4") == 0)
+    const char *layout = "streamed";
+    if (strcmp(inspection->container, "mp4") == 0 || strcmp(inspection->container, "m4a") == 0)
         layout = mp4_layout_name(mp4_layout_read(path));
     else if (strcmp(inspection->container, "ogg") == 0)
         layout = "pages";
@@ -204,15 +205,25 @@ static bool inspect_format(AVFormatContext *format, const char *path, Inspection
     return false;
 }
 
+/* In MPEG-TS and MP3 sizes and rates are in the frames alone. */
+static bool tells_parameters(const AVFormatContext *format)
+{
+    return strcmp(format->iformat->name, "mpegts") != 0 &&
+           strcmp(format->iformat->name, "mp3") != 0;
+}
+
 static int open_format(const char *path, AVFormatContext **ret_format)
 {
     AVDictionary *options = NULL;
     /* A name is a file, never another protocol; playlists would open further files. */
     av_dict_set(&options, "protocol_whitelist", "file", 0);
-    av_dict_set(&options, "format_whitelist", "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,wav", 0);
+    av_dict_set(&options, "format_whitelist",
+                "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,wav,mp3,mpegts", 0);
     char *url = av_asprintf("file:%s", path);
     require(url != NULL);
-    const int error = avformat_open_input(ret_format, url, NULL, &options);
+    int error = avformat_open_input(ret_format, url, NULL, &options);
+    if (error == 0 && !tells_parameters(*ret_format))
+        error = avformat_find_stream_info(*ret_format, NULL);
     av_free(url);
     av_dict_free(&options);
     return error;

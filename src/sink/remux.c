@@ -46,8 +46,8 @@ static int source_open(Source *source, const Part *part)
     const int error = avformat_open_input(&source->format, part->path, NULL, NULL);
     if (error < 0)
         return error;
-    /* Ogg needs the parser for the times inside a page; elsewhere times are in the container. */
-    if (part->container != CONTAINER_OGG)
+    /* Only in these a page or packet of the container holds several of ours. */
+    if (part->container != CONTAINER_OGG && part->container != CONTAINER_MPEGTS)
         source->format->flags |= AVFMT_FLAG_NOPARSE;
     return source->format->nb_streams == part->track_count ? 0 : AVERROR_INVALIDDATA;
 }
@@ -85,7 +85,8 @@ static int find_track(const Remux *remux, const SinkTrack *track)
     return -1;
 }
 
-/* What demuxers do not tell: sizes of pictures and VP9's profile and format, which MP4 wants. */
+/* What demuxers do not tell: sizes of pictures and VP9's profile and format, which MP4 wants; of an
+ * MPEG-TS anything. */
 static AVCodecParameters *join_parameters(const AVCodecParameters *read, const SinkTrack *track)
 {
     AVCodecParameters *joined = avcodec_parameters_alloc();
@@ -93,6 +94,10 @@ static AVCodecParameters *join_parameters(const AVCodecParameters *read, const S
     const AVCodecParameters *known = track->parameters;
     if (known == NULL || known->codec_id != joined->codec_id)
         return joined;
+    if (joined->width == 0 && joined->sample_rate == 0) {
+        require(avcodec_parameters_copy(joined, known) >= 0);
+        return joined;
+    }
     joined->profile = known->profile;
     joined->format = known->format;
     if (joined->width == 0) {

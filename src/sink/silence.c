@@ -12,24 +12,32 @@ static const uint8_t pcma[] = {FILL_160(0xd5)};
 /* AAC-LC, a channel pair whose spectra are all zero (ISO 14496-3). */
 static const uint8_t aac[] = {0x21, 0x10, 0x04, 0x60, 0x8c, 0x1c};
 
+/* 20 ms of stereo. */
+static const uint8_t pcm[960 * 2 * 2];
+
+/* MPEG-1 layer III, 64 kbit/s, 48 kHz, joint stereo, no checksum; no bit of main data (ISO 11172-3
+ * 2.4.1). */
+static const uint8_t mp3[192] = {0xff, 0xfb, 0x54, 0x44};
+
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+    int64_t samples, rate;
+} Silence;
+
+static const Silence silences[CODEC_COUNT] = {
+    [CODEC_OPUS] = {opus, sizeof opus, 960, 48000}, [CODEC_AAC] = {aac, sizeof aac, 1024, 48000},
+    [CODEC_PCMU] = {pcmu, sizeof pcmu, 160, 8000},  [CODEC_PCMA] = {pcma, sizeof pcma, 160, 8000},
+    [CODEC_MP3] = {mp3, sizeof mp3, 1152, 48000},   [CODEC_PCM] = {pcm, sizeof pcm, 960, 48000},
+};
+
 int64_t silence_packet_ns(Codec codec)
 {
-    return codec == CODEC_AAC ? INT64_C(1024) * 1000000000 / 48000 : INT64_C(20) * 1000000;
+    return silences[codec].samples * 1000000000 / silences[codec].rate;
 }
 
 const uint8_t *silence_packet(Codec codec, size_t *ret_size)
 {
-    if (codec == CODEC_OPUS) {
-        *ret_size = sizeof opus;
-        return opus;
-    }
-    if (codec == CODEC_AAC) {
-        *ret_size = sizeof aac;
-        return aac;
-    }
-    if (codec == CODEC_PCMU || codec == CODEC_PCMA) {
-        *ret_size = sizeof pcmu;
-        return codec == CODEC_PCMU ? pcmu : pcma;
-    }
-    return NULL;
+    *ret_size = silences[codec].size;
+    return silences[codec].data;
 }

@@ -6,7 +6,7 @@
 
 #include "flow/codec.h"
 
-int64_t silence_packet_ns(Codec codec); /* 20 ms, but 1024 samples of AAC */
+int64_t silence_packet_ns(Codec codec); /* 20 ms, but one frame of AAC or MP3 */
 
 /* The packet, with static life; NULL for codecs that have none. */
 const uint8_t *silence_packet(Codec codec, size_t *ret_size);

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "sink/codec_config.h"
 #include "sink/output_report.h"
+#include "sink/silence.h"
 #include "sink/track_set_private.h"
 
 static void refuse(TrackSet *set, SinkTrack *track, Codec codec)
@@ -95,8 +96,9 @@ static bool is_open_due(TrackSet *set, int64_t now_ns)
 static void prepare_muted(const TrackSet *set, SinkTrack *track)
 {
     const Codec codec = track->info.expected_codec;
+    size_t size;
     if (track->parameters != NULL || !track->info.muted || track->ended || track->refused ||
-        (codec != CODEC_OPUS && codec != CODEC_AAC))
+        codec == CODEC_UNKNOWN || silence_packet(codec, &size) == NULL)
         return;
     if (set->config->container != CONTAINER_AUTO && !container_takes(set->config->container, codec))
         return;
@@ -137,7 +139,7 @@ static Container choose_container(const TrackSet *set, const Members *members)
         return set->config->container;
     Codec codecs[2 * OUTPUT_MAX_TRACKS];
     unsigned count = 0;
-    bool current_takes = set->current != NULL && set->current->container != CONTAINER_OGG;
+    bool current_takes = set->current != NULL && container_holds_pictures(set->current->container);
     for (unsigned i = 0; i < members->count; i++) {
         codecs[count++] = members->tracks[i]->codec;
         current_takes =

@@ -13,6 +13,7 @@
 #define HOLE_NS (40 * NS_PER_MS)          /* more than one packet is missing */
 #define SILENCE_LAG_NS NS_PER_SECOND      /* sound this far behind is not coming any more */
 #define SILENCE_KEEP_NS (500 * NS_PER_MS) /* and is filled up to so much before the others */
+#define ROUNDING_NS NS_PER_US             /* of times that were counted in samples */
 #define END_GAP_NS (200 * NS_PER_MS)      /* less evens out the ends of a file's tracks */
 #define BACK_STEP_NS NS_PER_SECOND        /* a time further back than this has no place */
 #define BEFORE_ZERO_NS (10 * NS_PER_MS)
@@ -107,7 +108,7 @@ static bool fill_silence(TrackSet *set, SinkTrack *track, int64_t until_ns, int6
     const int64_t start_ns = track->end_ns;
     if (data == NULL)
         return true;
-    while (until_ns - track->end_ns >= packet_ns) {
+    while (until_ns - track->end_ns >= packet_ns - ROUNDING_NS) {
         const PartPacket packet = {.data = data,
                                    .size = size,
                                    .pts_ns = track->end_ns,

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "flow/container.h"
 #include "flow/outcome.h"
 #include "store/sidecar.h"
 #include "store/status_json.h"
@@ -135,14 +136,14 @@ static void add_file(Found *found, const char *path)
 
 static void add_files(Found *found, const char *sidecar_path)
 {
-    static const char *const extensions[] = {"mp4", "webm", "mkv", "ogg"};
     g_autofree char *stem = g_strndup(sidecar_path, strlen(sidecar_path) - strlen(".json"));
     for (unsigned part = 1; part <= MAX_PARTS; part++) {
         const unsigned before = json_array_get_length(found->paths);
-        for (unsigned i = 0; i < G_N_ELEMENTS(extensions); i++) {
-            g_autofree char *path =
-                part == 1 ? g_strdup_printf("%s.%s", stem, extensions[i])
-                          : g_strdup_printf("%s.part%u.%s", stem, part, extensions[i]);
+        for (Container i = CONTAINER_MP4; i < CONTAINER_COUNT; i++) {
+            const char *extension = container_extension(i);
+            g_autofree char *path = part == 1
+                                        ? g_strdup_printf("%s.%s", stem, extension)
+                                        : g_strdup_printf("%s.part%u.%s", stem, part, extension);
             add_file(found, path);
         }
         if (part > 1 && json_array_get_length(found->paths) == before)

@@ -128,8 +128,7 @@ static Container take_extension(char *template)
 {
     char *dot = strrchr(template, '.');
     Container container;
-    if (!dot || strchr(dot, '/') || !container_from_name(dot + 1, &container) ||
-        container == CONTAINER_AUTO)
+    if (!dot || strchr(dot, '/') || !container_from_extension(dot + 1, &container))
         return CONTAINER_AUTO;
     *dot = '\0';
     return container;
@@ -205,13 +204,15 @@ static void set_errno(GError **error, const char *path, int number)
 
 static bool is_taken(const char *stem)
 {
-    static const char *const endings[] = {".mp4",       ".webm",       ".mkv",       ".ogg",
-                                          ".part2.mp4", ".part2.webm", ".part2.mkv", ".part2.ogg"};
-    for (unsigned i = 0; i < G_N_ELEMENTS(endings); i++) {
-        g_autofree char *path = g_strconcat(stem, endings[i], NULL);
-        struct stat status;
-        if (lstat(path, &status) == 0)
-            return true;
+    static const char *const endings[] = {".", ".part2."};
+    for (Container container = CONTAINER_MP4; container < CONTAINER_COUNT; container++) {
+        for (unsigned i = 0; i < G_N_ELEMENTS(endings); i++) {
+            g_autofree char *path =
+                g_strconcat(stem, endings[i], container_extension(container), NULL);
+            struct stat status;
+            if (lstat(path, &status) == 0)
+                return true;
+        }
     }
     return false;
 }

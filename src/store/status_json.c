@@ -71,7 +71,7 @@ static JsonObject *file_json(const OutputStatus *output)
     set_count(file, "bytes", output->bytes);
     json_object_set_double_member(file, "duration", seconds(output->duration_ns));
     json_object_set_double_member(file, "room_offset", seconds(output->room_offset_ns));
-    const bool is_mp4 = output->container == CONTAINER_MP4;
+    const bool is_mp4 = container_is_fragmented(output->container);
     const bool is_fragmented = output->fragmented || !output->finished;
     set_text(file, "layout", !is_mp4 ? "streamed" : is_fragmented ? "fragmented" : "plain");
     set_text(file, "layout_reason", output->layout_reason);
@@ -129,15 +129,25 @@ static void set_treatment(JsonObject *object, const TrackStatus *track)
     set_text(object, "treatment", treatment_name(track->treatment));
     set_text(object, "why", track->why);
     json_object_set_boolean_member(object, "encoder_behind", track->encoder_behind);
-    if (track->encoder[0] == '\0') {
+    const EncoderSettings *settings = &track->encoder_settings;
+    if (!settings->encoder) {
         json_object_set_null_member(object, "encoder");
         return;
     }
     JsonObject *encoder = json_object_new();
-    set_text(encoder, "name", track->encoder);
+    set_text(encoder, "name", settings->encoder);
     set_text(encoder, "codec", codec_name(track->file_codec));
-    set_text(encoder, "speed", track->encoder_speed);
-    set_count(encoder, "bitrate", track->encoder_bitrate);
+    set_text(encoder, "speed", settings->speed);
+    set_count(encoder, "bitrate", settings->bitrate);
+    if (track->kind == TRACK_VIDEO) {
+        json_object_set_double_member(encoder, "keyframe_interval",
+                                      seconds(settings->keyframe_interval_ns));
+        set_count(encoder, "threads", settings->threads);
+        if (settings->crf >= 0)
+            set_count(encoder, "crf", (uint64_t)settings->crf);
+        else
+            json_object_set_null_member(encoder, "crf");
+    }
     set_count(encoder, "frames", track->encoded_frames);
     set_count(encoder, "undecodable", track->undecodable_frames);
     set_count(encoder, "left_out", track->left_out_frames);

@@ -14,6 +14,7 @@ from harness.expect import (
 )
 from harness.judge import packets
 from harness.recorder import Serve
+from harness.server import ROOT
 
 SECONDS = 9
 SMALL = {"width": 320, "height": 240, "fps": 15}
@@ -144,7 +145,7 @@ def test_no_encoder_is_free(server, room, publisher, tmp_path):
 def test_an_encoder_that_is_too_slow(server, room, publisher, tmp_path):
     """Pictures are left out, the sound is whole, and it is told."""
     publisher(codec="vp8", width=1280, height=720, fps=30, noise=8, bitrate=3_000_000)
-    slow = {"ROOMTAPE_ENCODING_H264_SPEED": "placebo", "ROOMTAPE_QUEUES_VIDEO_MAX_ITEMS": "10"}
+    slow = {"ROOMTAPE_ENCODING_H264": "speed=placebo", "ROOMTAPE_QUEUES_VIDEO_MAX_ITEMS": "10"}
     with Serve(server, tmp_path, env=slow) as serve:
         assert serve.start(room, output_format="h264", video_quality="medium").status == 200
         status = serve.wait_status(
@@ -159,14 +160,59 @@ def test_an_encoder_that_is_too_slow(server, room, publisher, tmp_path):
         expect_balanced(serve.status(room).json)
 
 
-def test_an_encoder_that_does_not_start(server, room, publisher, tmp_path):
-    """What it could not do is kept as published."""
+def faulty(fault, **values):
+    """The environment in which the program's video encoders have that fault."""
+    return {"LD_PRELOAD": str(ROOT / "build/tests/faults/encoder_fault.so"), "ENCODER_FAULT": fault, **values}
+
+
+@pytest.mark.parametrize("fault", ["open", "fail 30"], ids=["open", "middle"])
+def test_an_encoder_that_fails(server, room, publisher, tmp_path, fault):
+    """What it could not do is kept as published; what it did is kept, too."""
     publisher(codec="vp8", **SMALL)
-    with Serve(server, tmp_path, env={"ROOMTAPE_ENCODING_H264_SPEED": "nonsense"}) as serve:
+    with Serve(server, tmp_path, env=faulty(fault)) as serve:
         assert serve.start(room, output_format="h264").status == 200
-        serve.wait_status(room, lambda s: s["stats"]["video_frames"] > 30)
+        serve.wait_status(room, lambda s: s["stats"]["video_frames"] > 75)
         ended = serve.stop(room).json
         assert (ended["outcome"], ended["code"]) == ("partial", "encoder_failed"), ended
         assert "libx264" in ended["error"]
+        verdicts = [expect_plays(path) for path in ended["outputs"]]
+        assert verdicts[-1].video.codec == "vp8" and verdicts[-1].path.suffix == ".mkv"
+        if fault != "open":
+            assert verdicts[0].video.codec == "h264" and verdicts[0].video.last > verdicts[0].video.first
+        assert sum(len(v.video.times) for v in verdicts) > 60
+        assert max(v.audio.longest_hole for v in verdicts if v.audios) < 0.03
+        expect_balanced(serve.status(room).json)
+
+
+def test_a_picture_that_takes_too_long(server, room, publisher, tmp_path):
+    """encode_timeout: it is counted, the references are made anew, the sound does not notice."""
+    publisher(codec="vp8", **SMALL)
+    env = faulty("slow 20 1500", ROOMTAPE_TIMEOUTS_ENCODE_TIMEOUT="400ms")
+    with Serve(server, tmp_path, env=env) as serve:
+        assert serve.start(room, output_format="h264").status == 200
+        status = serve.wait_status(
+            room, lambda s: any((t["encoder"] or {}).get("timeouts") for t in s["tracks"].values())
+        )
+        late = next(t for t in status["tracks"].values() if t["kind"] == "video")
+        assert late["code"] == "encoder_behind" and late["encoder"]["timeouts"] == 1, late
+        frames = status["stats"]["video_frames"]
+        serve.wait_status(room, lambda s: s["stats"]["video_frames"] > frames + 30)
+        ended = serve.stop(room).json
+        assert (ended["outcome"], ended["code"]) == ("partial", "encoder_behind"), ended
         verdict = expect_plays(ended["output_path"])
-        assert verdict.video.codec == "vp8" and verdict.path.suffix == ".mkv"
+        assert verdict.audio.longest_hole < 0.03
+        expect_balanced(serve.status(room).json)
+
+
+def test_an_encoder_that_hangs(server, room, publisher, tmp_path):
+    """The recording ends with the sound whole, and the service lives."""
+    publisher(codec="vp8", **SMALL)
+    with Serve(server, tmp_path, env=faulty("hang 30")) as serve:
+        assert serve.start(room, output_format="h264").status == 200
+        serve.wait_status(room, lambda s: any(t["encoder_behind"] for t in s["tracks"].values()))
+        ended = serve.stop(room).json
+        assert (ended["outcome"], ended["code"]) == ("partial", "encoder_behind"), ended
+        verdict = expect_plays(ended["output_path"])
+        assert len(verdict.video.times) > 20 and verdict.audio.longest_hole < 0.03
+        assert serve.start("next", room=room, output_format="auto").status == 200
+        assert serve.stop("next").json["outcome"] == "complete"

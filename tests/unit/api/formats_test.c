@@ -15,9 +15,11 @@ static void test_formats(void)
         const char *name, *container;
         bool available;
     } rows[] = {
-        {"h264", "mp4", true}, {"av1", "mp4", true}, {"svtav1", "mp4", true},
-        {"vp9", "webm", true}, {"mp4", "mp4", true}, {"webm", "webm", true},
-        {"mkv", "mkv", true},  {"ogg", "ogg", true}, {"auto", "auto", true},
+        {"h264", "mp4", true},      {"av1", "mp4", true}, {"svtav1", "mp4", true},
+        {"vp9", "webm", true},      {"mp4", "mp4", true}, {"webm", "webm", true},
+        {"mkv", "mkv", true},       {"ogg", "ogg", true}, {"auto", "auto", true},
+        {"mpegts", "mpegts", true}, {"m4a", "m4a", true}, {"mp3", "mp3", true},
+        {"wav", "wav", true},
     };
     g_autoptr(JsonObject) answer = formats_json();
     JsonObject *formats = member(answer, "formats");
@@ -32,7 +34,8 @@ static void test_formats(void)
     }
     g_assert_null(format_find("avi"));
     g_autofree char *list = format_list_available();
-    g_assert_cmpstr(list, ==, "h264, av1, svtav1, vp9, mp4, webm, mkv, ogg, auto");
+    g_assert_cmpstr(list, ==,
+                    "h264, av1, svtav1, vp9, mp4, webm, mkv, mpegts, ogg, m4a, mp3, wav, auto");
 }
 
 static void test_presets(void)

@@ -89,7 +89,8 @@ static void test_refused_fields(void)
         const char *part;
     } rows[] = {
         {"\"mint\": \"" SECRET "\"", CODE_BAD_REQUEST,
-         "There is no field \"mint\"; there are mint_id, output_format, video_quality, fallback, "
+         "There is no field \"mint\"; there are mint_id, output_format, video_quality, encoder, "
+         "fallback, "
          "room, "
          "url, token, participant, publisher_wait, duration, idle, wait."},
         {"\"a\\u001b\\n\": 1", CODE_BAD_REQUEST, "There is no field \"a??\""},
@@ -108,7 +109,26 @@ static void test_refused_fields(void)
         {"\"url\": 1.5", CODE_BAD_REQUEST, "\"url\" has to be text; it is a number."},
         {"\"output_format\": \"avi\"", CODE_BAD_REQUEST,
          "\"output_format\" cannot be \"avi\"; it can be h264, av1, svtav1, vp9, mp4, "
-         "webm, mkv, ogg, auto."},
+         "webm, mkv, mpegts, ogg, m4a, mp3, wav, auto."},
+        {"\"output_format\": \"h264\", \"encoder\": {\"speed\": \"warp\"}", CODE_BAD_REQUEST,
+         "\"speed\" of libx264 cannot be \"warp\"; it can be ultrafast, superfast, veryfast, "
+         "faster, "
+         "fast, medium, slow, slower, veryslow, placebo."},
+        {"\"encoder\": {\"tune\": \"film\"}, \"output_format\": \"h264\"", CODE_BAD_REQUEST,
+         "There is no encoder option \"tune\"; there are encoder, speed, keyframe_interval, "
+         "threads, "
+         "bitrate, crf."},
+        {"\"output_format\": \"mp3\", \"encoder\": {\"crf\": 20}", CODE_BAD_REQUEST,
+         "There is no encoder option \"crf\"; there are encoder, bitrate."},
+        {"\"output_format\": \"vp9\", \"encoder\": {\"crf\": 64}", CODE_BAD_REQUEST,
+         "\"crf\" of libvpx-vp9 cannot be \"64\"; it can be none, or a number from 0 (best) to "
+         "63."},
+        {"\"output_format\": \"h264\", \"encoder\": {\"threads\": [1]}", CODE_BAD_REQUEST,
+         "\"threads\" of libx264 cannot be \"a list\""},
+        {"\"output_format\": \"auto\", \"encoder\": {\"crf\": 20}", CODE_BAD_REQUEST,
+         "The format \"auto\" never encodes, so it has no encoder options."},
+        {"\"encoder\": \"fast\"", CODE_BAD_REQUEST,
+         "\"encoder\" has to be an object of options; it is text."},
         {"\"fallback\": \"low\"", CODE_BAD_REQUEST,
          "\"fallback\" cannot be \"low\"; it can be source."},
         {"\"fallback\": true", CODE_BAD_REQUEST, "\"fallback\" has to be text"},

@@ -187,8 +187,32 @@ static void test_refused_values(void)
          "output.dir cannot be \"a?b\"; allowed is text of 1 to 4000 bytes without control "
          "characters."},
         {"output.format", "avi",
-         "output.format cannot be \"avi\"; allowed is auto, mp4, webm, mkv, ogg, h264, vp9, av1 or "
-         "svtav1."},
+         "output.format cannot be \"avi\"; allowed is h264, av1, svtav1, vp9, mp4, webm, mkv, "
+         "mpegts, ogg, m4a, mp3, wav, auto."},
+        {"encoding.h264", "speed=warp",
+         "encoding.h264: \"speed\" of libx264 cannot be \"warp\"; it can be ultrafast, superfast, "
+         "veryfast, faster, fast, medium, slow, slower, veryslow, placebo."},
+        {"encoding.h264", "tune=film",
+         "encoding.h264: There is no encoder option \"tune\"; there are encoder, speed, "
+         "keyframe_interval, threads, bitrate, crf."},
+        {"encoding.vp9", "speed=9",
+         "encoding.vp9: \"speed\" of libvpx-vp9 cannot be \"9\"; it can be a number from 0 to 8."},
+        {"encoding.aac", "speed=1",
+         "encoding.aac: There is no encoder option \"speed\"; there are encoder, bitrate."},
+        {"encoding.aac", "fast",
+         "encoding.aac: \"fast\" is no encoder option; they are written as name=value, such as "
+         "bitrate=128k."},
+        {"encoding.av1", "encoder=libx264",
+         "encoding.av1: \"encoder\" of libaom-av1 cannot be \"libx264\"; it can be libaom-av1, "
+         "libsvtav1."},
+        {"encoding.h264", "crf=52", NULL},
+        {"encoding.h264", "crf=-1", NULL},
+        {"encoding.h264", "crf=0x10", NULL},
+        {"encoding.h264", "threads=0", NULL},
+        {"encoding.h264", "bitrate=1", NULL},
+        {"encoding.h264", "bitrate=2G", NULL},
+        {"encoding.h264", "keyframe_interval=1ms", NULL},
+        {"encoding.h264", "keyframe_interval=nan", NULL},
         {"service.listen", "8080", NULL},
         {"service.listen", ":8080", NULL},
         {"service.listen", "::1:8080", NULL},
@@ -238,7 +262,7 @@ static void test_table_is_regular(void)
 {
     unsigned count;
     const ConfigKey *keys = config_keys(&count);
-    g_assert_cmpuint(count, ==, 32);
+    g_assert_cmpuint(count, ==, 37);
     g_autoptr(GHashTable) offsets = g_hash_table_new(NULL, NULL);
     for (unsigned i = 0; i < count; i++) {
         g_autofree char *upper = g_ascii_strup(keys[i].key, -1);

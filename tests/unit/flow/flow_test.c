@@ -8,6 +8,7 @@ int main(int argc, char **argv)
     bounded_queue_test_add();
     codec_test_add();
     container_test_add();
+    encoder_settings_test_add();
     frame_test_add();
     ledger_test_add();
     outcome_test_add();

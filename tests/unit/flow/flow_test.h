@@ -4,6 +4,7 @@
 void bounded_queue_test_add(void);
 void codec_test_add(void);
 void container_test_add(void);
+void encoder_settings_test_add(void);
 void frame_test_add(void);
 void ledger_test_add(void);
 void outcome_test_add(void);

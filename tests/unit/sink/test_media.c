@@ -11,7 +11,6 @@
 #include "sink/codec_config.h"
 
 #define FRAMES_PER_SECOND 25
-#define OPUS_SAMPLES 960
 
 struct TestMedia {
     Pool *pool;
@@ -28,7 +27,8 @@ static const char *encoder_name(Codec codec)
     static const char *const names[CODEC_COUNT] = {
         [CODEC_H264] = "libx264",   [CODEC_H265] = "libx265",   [CODEC_VP8] = "libvpx",
         [CODEC_VP9] = "libvpx-vp9", [CODEC_AV1] = "libaom-av1", [CODEC_OPUS] = "libopus",
-        [CODEC_PCMU] = "pcm_mulaw", [CODEC_PCMA] = "pcm_alaw",
+        [CODEC_PCMU] = "pcm_mulaw", [CODEC_PCMA] = "pcm_alaw",  [CODEC_AAC] = "aac",
+        [CODEC_MP3] = "libmp3lame", [CODEC_PCM] = "pcm_s16le",
     };
     return names[codec];
 }
@@ -61,13 +61,21 @@ static void set_video(TestMedia *media, int width, int height)
 static void set_audio(TestMedia *media)
 {
     AVCodecContext *encoder = media->encoder;
-    const bool is_opus = media->codec == CODEC_OPUS;
-    encoder->sample_rate = is_opus ? 48000 : 8000;
-    encoder->sample_fmt = AV_SAMPLE_FMT_S16;
+    encoder->sample_rate = (int)codec_clock_rate(media->codec);
+    encoder->sample_fmt = encoder->codec->sample_fmts[0];
     encoder->time_base = (AVRational){1, encoder->sample_rate};
-    av_channel_layout_default(&encoder->ch_layout, is_opus ? 2 : 1);
-    media->picture->nb_samples = is_opus ? OPUS_SAMPLES : 160;
-    media->picture->format = AV_SAMPLE_FMT_S16;
+    av_channel_layout_default(&encoder->ch_layout, encoder->sample_rate == 48000 ? 2 : 1);
+    if (media->codec == CODEC_MP3)
+        av_opt_set_int(encoder->priv_data, "reservoir", 0, 0);
+}
+
+/* Once the encoder is open and has said how many samples it wants. */
+static void set_samples(TestMedia *media)
+{
+    const AVCodecContext *encoder = media->encoder;
+    media->picture->nb_samples =
+        encoder->frame_size > 0 ? encoder->frame_size : encoder->sample_rate / 50;
+    media->picture->format = encoder->sample_fmt;
     media->picture->sample_rate = encoder->sample_rate;
     av_channel_layout_copy(&media->picture->ch_layout, &encoder->ch_layout);
 }
@@ -87,6 +95,8 @@ TestMedia *test_media_new(Pool *pool, Codec codec, int width, int height)
     else
         set_audio(media);
     g_assert_cmpint(avcodec_open2(media->encoder, encoder, NULL), >=, 0);
+    if (codec_kind(codec) == TRACK_AUDIO)
+        set_samples(media);
     g_assert_cmpint(av_frame_get_buffer(media->picture, 0), >=, 0);
     return media;
 }
@@ -116,15 +126,27 @@ static void draw(TestMedia *media)
                (size_t)picture->linesize[plane] * (size_t)(picture->height / 2));
 }
 
+static void set_sample(AVFrame *sound, int channel, int i, double value)
+{
+    const bool is_planar = av_sample_fmt_is_planar(sound->format);
+    uint8_t *plane = sound->data[is_planar ? channel : 0];
+    const int at = is_planar ? i : i * sound->ch_layout.nb_channels + channel;
+    const enum AVSampleFormat format = av_get_packed_sample_fmt(sound->format);
+    if (format == AV_SAMPLE_FMT_FLT)
+        ((float *)plane)[at] = (float)value;
+    else if (format == AV_SAMPLE_FMT_S32)
+        ((int32_t *)plane)[at] = (int32_t)(value * INT32_MAX);
+    else
+        ((int16_t *)plane)[at] = (int16_t)(value * INT16_MAX);
+}
+
 static void play(TestMedia *media)
 {
-    int16_t *samples = (int16_t *)media->picture->data[0];
-    const int channels = media->encoder->ch_layout.nb_channels;
-    for (int i = 0; i < media->picture->nb_samples; i++) {
-        const double at = (double)(media->count * media->picture->nb_samples + i);
-        for (int c = 0; c < channels; c++)
-            samples[i * channels + c] =
-                (int16_t)(8000 * sin(2 * G_PI * 440 * at / media->encoder->sample_rate));
+    AVFrame *sound = media->picture;
+    for (int i = 0; i < sound->nb_samples; i++) {
+        const double at = (double)(media->count * sound->nb_samples + i) / sound->sample_rate;
+        for (int c = 0; c < sound->ch_layout.nb_channels; c++)
+            set_sample(sound, c, i, 0.25 * sin(2 * G_PI * 440 * at));
     }
 }
 
@@ -141,6 +163,13 @@ static Frame *encode(TestMedia *media)
     frame->is_key = (media->packet->flags & AV_PKT_FLAG_KEY) != 0;
     av_packet_unref(media->packet);
     return frame;
+}
+
+int64_t test_media_step_ns(const TestMedia *media)
+{
+    if (codec_kind(media->codec) == TRACK_VIDEO)
+        return NS_PER_SECOND / FRAMES_PER_SECOND;
+    return media->picture->nb_samples * NS_PER_SECOND / media->picture->sample_rate;
 }
 
 Frame *test_media_next(TestMedia *media, int64_t start_ns, bool is_key)
@@ -161,7 +190,7 @@ Frame *test_media_next(TestMedia *media, int64_t start_ns, bool is_key)
             g_assert_cmpint(media->count - first, <, 50);
         media->count++;
     }
-    const int64_t step_ns = is_video ? NS_PER_SECOND / FRAMES_PER_SECOND : 20 * NS_PER_MS;
+    const int64_t step_ns = test_media_step_ns(media);
     frame->codec = media->codec;
     frame->width = is_video && frame->is_key ? (uint16_t)media->encoder->width : 0;
     frame->height = is_video && frame->is_key ? (uint16_t)media->encoder->height : 0;
@@ -229,6 +258,8 @@ TestJudgement test_media_judge(const char *path)
         return judgement;
     }
     AVCodecContext *decoders[16] = {NULL};
+    if (strstr(format->iformat->name, "mpegts") != NULL)
+        avformat_find_stream_info(format, NULL);
     AVPacket *packet = av_packet_alloc();
     AVFrame *picture = av_frame_alloc();
     judgement.tracks = format->nb_streams;

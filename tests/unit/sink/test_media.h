@@ -13,6 +13,8 @@ typedef struct TestMedia TestMedia;
 TestMedia *test_media_new(Pool *pool, Codec codec, int width, int height);
 void test_media_free(TestMedia *media);
 
+int64_t test_media_step_ns(const TestMedia *media); /* from frame to frame */
+
 /* The next frame, its pts counted from `start_ns`. A key frame when it is asked for. */
 Frame *test_media_next(TestMedia *media, int64_t start_ns, bool is_key);
 

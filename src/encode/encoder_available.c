@@ -1,4 +1,4 @@
-#include "encode/encoder_settings.h"
+#include "encode/encoder_available.h"
 
 #include <libavcodec/avcodec.h>
 
