@@ -110,6 +110,22 @@ static void serve_stop(HttpApi *api, SoupServerMessage *message, const char *res
         recording_routes_stop(api->recordings, message, body);
 }
 
+static void serve_pause(HttpApi *api, SoupServerMessage *message, const char *rest)
+{
+    g_autoptr(JsonObject) body = read_body(message);
+    (void)rest;
+    if (body != NULL)
+        recording_routes_pause(api->recordings, message, body);
+}
+
+static void serve_resume(HttpApi *api, SoupServerMessage *message, const char *rest)
+{
+    g_autoptr(JsonObject) body = read_body(message);
+    (void)rest;
+    if (body != NULL)
+        recording_routes_resume(api->recordings, message, body);
+}
+
 static void serve_status(HttpApi *api, SoupServerMessage *message, const char *rest)
 {
     g_autofree char *mint_id = g_uri_unescape_string(rest, NULL);
@@ -193,6 +209,8 @@ typedef struct {
 static const Route routes[] = {
     {"POST", "/api/recording/start", false, serve_start},
     {"POST", "/api/recording/stop", false, serve_stop},
+    {"POST", "/api/recording/pause", false, serve_pause},
+    {"POST", "/api/recording/resume", false, serve_resume},
     {"GET", STATUS_PREFIX, true, serve_status},
     {"GET", "/api/recording/active", false, serve_active},
     {"GET", "/api/recording/formats", false, serve_formats},

@@ -9,9 +9,11 @@
 
 static const char *const start_members[] = {"mint_id",    "output_path", "outputs", "state",
                                             "started_at", "outcome",     NULL};
-static const char *const stop_members[] = {"mint_id",  "output_path",  "outputs", "stats",
-                                           "outcome",  "end_reason",   "state",   "started_at",
-                                           "ended_at", "file_size_mb", NULL};
+static const char *const stop_members[] = {"mint_id",  "output_path",  "outputs",   "stats",
+                                           "outcome",  "end_reason",   "state",     "started_at",
+                                           "ended_at", "file_size_mb", "discarded", NULL};
+static const char *const pause_members[] = {"mint_id",     "state", "paused",
+                                            "paused_time", "stats", NULL};
 
 struct RecordingRoutes {
     WebRTCRecordingService *service;
@@ -66,12 +68,20 @@ static unsigned failed_status(OutcomeCode code, const char *const *members)
     return members == stop_members && status == 404 ? 503 : (unsigned)status;
 }
 
+/* What was to be discarded has not failed. */
+static bool is_discarded(JsonObject *status, const char *const *members)
+{
+    return members == stop_members &&
+           json_object_get_boolean_member_with_default(status, "discarded", FALSE);
+}
+
 /* Takes some members of a status; one that failed is an error with its code's HTTP status. */
 static void answer_status(SoupServerMessage *message, JsonObject *status,
                           const char *const *members)
 {
     const bool has_failed =
-        g_strcmp0(get_text(status, "outcome"), outcome_kind_name(OUTCOME_FAILED)) == 0;
+        g_strcmp0(get_text(status, "outcome"), outcome_kind_name(OUTCOME_FAILED)) == 0 &&
+        !is_discarded(status, members);
     const OutcomeCode code = outcome_code_from_name(get_text(status, "code"));
     JsonObject *body = json_object_new();
     json_object_set_boolean_member(body, "success", !has_failed);
@@ -205,13 +215,36 @@ void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message,
 void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
 {
     Outcome refusal;
-    g_autofree char *mint_id = stop_request_read(body, &refusal);
-    if (mint_id == NULL)
+    bool discards;
+    g_autofree char *mint_id = stop_request_read(body, &discards, &refusal);
+    if (mint_id == NULL ||
+        (discards && !recording_service_discard(routes->service, mint_id, &refusal)))
         answer_outcome(message, &refusal);
     else if (recording_service_stop(routes->service, mint_id))
         wait_for(routes, message, mint_id, recording_service_watch_stop, stop_members);
     else
         answer_found(routes->service, message, mint_id, stop_members);
+}
+
+void recording_routes_pause(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
+{
+    Outcome refusal;
+    bool holds;
+    g_autofree char *mint_id = pause_request_read(body, &holds, &refusal);
+    if (mint_id == NULL || !recording_service_pause(routes->service, mint_id, holds, &refusal))
+        answer_outcome(message, &refusal);
+    else
+        answer_found(routes->service, message, mint_id, pause_members);
+}
+
+void recording_routes_resume(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
+{
+    Outcome refusal;
+    g_autofree char *mint_id = resume_request_read(body, &refusal);
+    if (mint_id == NULL || !recording_service_resume(routes->service, mint_id, &refusal))
+        answer_outcome(message, &refusal);
+    else
+        answer_found(routes->service, message, mint_id, pause_members);
 }
 
 void recording_routes_status(RecordingRoutes *routes, SoupServerMessage *message,

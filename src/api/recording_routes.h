@@ -17,6 +17,8 @@ void recording_routes_free(RecordingRoutes *routes);
 
 void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
 void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
+void recording_routes_pause(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
+void recording_routes_resume(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
 void recording_routes_status(RecordingRoutes *routes, SoupServerMessage *message,
                              const char *mint_id);
 void recording_routes_active(RecordingRoutes *routes, SoupServerMessage *message);

@@ -17,7 +17,7 @@
 typedef struct {
     RecordingRequest *request;
     JsonObject *encoder; /* borrowed from the body; NULL: none */
-    bool wait;
+    bool wait, discards, holds;
     Outcome *refusal;
 } Reading;
 
@@ -277,9 +277,40 @@ static bool read_publisher_wait(Reading *reading, const char *name, JsonNode *no
     return read_seconds(reading, name, node, 0, &reading->request->publisher_wait_ns);
 }
 
-static bool read_duration(Reading *reading, const char *name, JsonNode *node)
+/* It has two names; both at once are fine as long as they say the same. */
+static bool read_max_duration(Reading *reading, const char *name, JsonNode *node)
 {
-    return read_seconds(reading, name, node, NS_PER_SECOND / 10, &reading->request->duration_ns);
+    const int64_t former_ns = reading->request->max_duration_ns;
+    if (!read_seconds(reading, name, node, NS_PER_SECOND / 10, &reading->request->max_duration_ns))
+        return false;
+    if (former_ns != 0 && former_ns != reading->request->max_duration_ns)
+        return refuse(reading->refusal,
+                      "\"duration\" is the older name of \"max_duration\", and they differ: give "
+                      "one of them.");
+    return true;
+}
+
+static bool parse_bytes(JsonNode *node, uint64_t *ret_bytes)
+{
+    if (is_text(node))
+        return config_parse_bytes(json_node_get_string(node), ret_bytes);
+    if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_INT64 ||
+        json_node_get_int(node) < 0)
+        return false;
+    *ret_bytes = (uint64_t)json_node_get_int(node);
+    return true;
+}
+
+static bool read_max_size(Reading *reading, const char *name, JsonNode *node)
+{
+    uint64_t bytes;
+    if (!parse_bytes(node, &bytes) || bytes < RECORDING_MAX_SIZE_MIN)
+        return refuse(reading->refusal,
+                      "\"%s\" has to be at least %d bytes, as a number or as text such as "
+                      "\"500MB\" or \"1GiB\".",
+                      name, RECORDING_MAX_SIZE_MIN);
+    reading->request->max_size = bytes;
+    return true;
 }
 
 static bool read_idle(Reading *reading, const char *name, JsonNode *node)
@@ -287,13 +318,28 @@ static bool read_idle(Reading *reading, const char *name, JsonNode *node)
     return read_seconds(reading, name, node, 0, &reading->request->idle_ns);
 }
 
-static bool read_wait(Reading *reading, const char *name, JsonNode *node)
+static bool read_flag(Reading *reading, const char *name, JsonNode *node, bool *flag)
 {
     if (!JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_BOOLEAN)
         return refuse(reading->refusal, "\"%s\" has to be true or false; it is %s.", name,
                       type_name(node));
-    reading->wait = json_node_get_boolean(node);
+    *flag = json_node_get_boolean(node);
     return true;
+}
+
+static bool read_wait(Reading *reading, const char *name, JsonNode *node)
+{
+    return read_flag(reading, name, node, &reading->wait);
+}
+
+static bool read_discard(Reading *reading, const char *name, JsonNode *node)
+{
+    return read_flag(reading, name, node, &reading->discards);
+}
+
+static bool read_hold(Reading *reading, const char *name, JsonNode *node)
+{
+    return read_flag(reading, name, node, &reading->holds);
 }
 
 typedef struct {
@@ -312,12 +358,16 @@ static const Field start_fields[] = {
     {"token", read_token},
     {"participant", read_participant},
     {"publisher_wait", read_publisher_wait},
-    {"duration", read_duration},
+    {"max_duration", read_max_duration},
+    {"max_size", read_max_size},
+    {"duration", read_max_duration},
     {"idle", read_idle},
     {"wait", read_wait},
 };
 
-static const Field stop_fields[] = {{"mint_id", read_mint_id}};
+static const Field stop_fields[] = {{"mint_id", read_mint_id}, {"discard", read_discard}};
+static const Field pause_fields[] = {{"mint_id", read_mint_id}, {"hold", read_hold}};
+static const Field resume_fields[] = {{"mint_id", read_mint_id}};
 
 static bool refuse_unknown(Outcome *refusal, const char *name, const Field *fields, size_t count)
 {
@@ -368,11 +418,34 @@ bool start_request_read(JsonObject *body, RecordingRequest *request, bool *ret_w
     return true;
 }
 
-char *stop_request_read(JsonObject *body, Outcome *ret_refusal)
+/* The mint_id, with what else was read in `reading`. */
+static char *read_command(Reading *reading, JsonObject *body, const Field *fields, size_t count)
 {
     g_autoptr(RecordingRequest) request = recording_request_new();
-    Reading reading = {.request = request, .refusal = ret_refusal};
-    if (!read_fields(&reading, body, stop_fields, G_N_ELEMENTS(stop_fields)))
+    reading->request = request;
+    if (!read_fields(reading, body, fields, count))
         return NULL;
     return g_steal_pointer(&request->mint_id);
+}
+
+char *stop_request_read(JsonObject *body, bool *ret_discards, Outcome *ret_refusal)
+{
+    Reading reading = {.refusal = ret_refusal};
+    char *mint_id = read_command(&reading, body, stop_fields, G_N_ELEMENTS(stop_fields));
+    *ret_discards = reading.discards;
+    return mint_id;
+}
+
+char *pause_request_read(JsonObject *body, bool *ret_holds, Outcome *ret_refusal)
+{
+    Reading reading = {.refusal = ret_refusal};
+    char *mint_id = read_command(&reading, body, pause_fields, G_N_ELEMENTS(pause_fields));
+    *ret_holds = reading.holds;
+    return mint_id;
+}
+
+char *resume_request_read(JsonObject *body, Outcome *ret_refusal)
+{
+    Reading reading = {.refusal = ret_refusal};
+    return read_command(&reading, body, resume_fields, G_N_ELEMENTS(resume_fields));
 }

@@ -1,6 +1,5 @@
-/* Reads the fields of a start or stop call, strictly: every unknown field and every wrong type is
- * refused with a sentence that names it.
- * Thread: main. */
+/* Reads the fields of a start, stop, pause or resume call, strictly: every unknown field and every
+ * wrong type is refused with a sentence that names it. Thread: main. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -13,5 +12,7 @@
 bool start_request_read(JsonObject *body, RecordingRequest *request, bool *ret_wait,
                         Outcome *ret_refusal);
 
-/* The mint_id of a stop call; NULL with bad_request. Free with g_free(). */
-char *stop_request_read(JsonObject *body, Outcome *ret_refusal);
+/* The mint_id of such a call; NULL with bad_request. Free with g_free(). */
+char *stop_request_read(JsonObject *body, bool *ret_discards, Outcome *ret_refusal);
+char *pause_request_read(JsonObject *body, bool *ret_holds, Outcome *ret_refusal);
+char *resume_request_read(JsonObject *body, Outcome *ret_refusal);

@@ -72,6 +72,7 @@ DoctorStep doctor_step_of_code(OutcomeCode code)
     case CODE_ENCODER_BEHIND:
     case CODE_CANCELLED:
     case CODE_INTERRUPTED:
+    case CODE_WRONG_STATE:
     case CODE_COUNT:
         break;
     }

@@ -91,7 +91,7 @@ static RecordingRequest *trial_request(const char *token, const char *room, cons
     request->room = g_strdup(room != NULL || token != NULL ? room : DEFAULT_ROOM);
     request->directory = g_strdup(directory);
     request->output_template = g_strdup("{publisher_identity}-{track_id}");
-    request->duration_ns = TRIAL_NS;
+    request->max_duration_ns = TRIAL_NS;
     request->publisher_wait_ns = PUBLISHER_WAIT_NS;
     return request;
 }

@@ -27,6 +27,7 @@ static const Flag record_flags[] = {
     {"encoder", "OPTIONS", NULL,
      "how the picture is encoded, such as 'speed=fast crf=21'\n(see encoding.h264 and others)"},
     {"duration", "TIME", NULL, "stop after that time, such as 30s, 10m or 2h"},
+    {"max-size", "SIZE", NULL, "stop before the files are larger together, such as 500MB or 1GiB"},
     {"audio-only", NULL, NULL, "leave out all video"},
     {"publisher-wait", "TIME", "timeouts.publisher_wait", "wait that long for a first publisher"},
     {"idle", "TIME", "timeouts.idle", "end after that time without any publisher"},
@@ -92,11 +93,24 @@ static bool set_duration(RecordingRequest *request, const Flags *flags, GError *
     const char *text = flags_text(flags, "duration");
     if (text == NULL)
         return true;
-    if (config_parse_duration(text, &request->duration_ns) && request->duration_ns > 0)
+    if (config_parse_duration(text, &request->max_duration_ns) && request->max_duration_ns > 0)
         return true;
     g_autofree char *shown = g_strescape(text, NULL);
     g_set_error(error, FLAGS_ERROR, 0,
                 "--duration needs a time such as 30s, 10m or 2h, not \"%.40s\".", shown);
+    return false;
+}
+
+static bool set_max_size(RecordingRequest *request, const Flags *flags, GError **error)
+{
+    const char *text = flags_text(flags, "max-size");
+    if (text == NULL || (config_parse_bytes(text, &request->max_size) &&
+                         request->max_size >= RECORDING_MAX_SIZE_MIN))
+        return true;
+    g_autofree char *shown = g_strescape(text, NULL);
+    g_set_error(error, FLAGS_ERROR, 0,
+                "--max-size needs at least %d bytes, such as 500MB or 1GiB, not \"%.40s\".",
+                RECORDING_MAX_SIZE_MIN, shown);
     return false;
 }
 
@@ -122,7 +136,8 @@ static RecordingRequest *make_request(const Flags *flags, const Config *config, 
         g_set_error(error, FLAGS_ERROR, 0, "Which room? Give --room NAME.");
         return NULL;
     }
-    if (!set_output(request, flags, config, error) || !set_duration(request, flags, error))
+    if (!set_output(request, flags, config, error) || !set_duration(request, flags, error) ||
+        !set_max_size(request, flags, error))
         return NULL;
     return g_steal_pointer(&request);
 }

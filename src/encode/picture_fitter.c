@@ -143,6 +143,18 @@ AVFrame *picture_fitter_fit(PictureFitter *fitter, AVFrame *picture)
     return draw(fitter, picture);
 }
 
+AVFrame *picture_fitter_black(PictureFitter *fitter, int64_t pts)
+{
+    if (fitter->size.width == 0)
+        return NULL;
+    if (fitter->canvas == NULL)
+        fitter->canvas = new_canvas(fitter->size);
+    require(av_frame_make_writable(fitter->canvas) == 0);
+    blacken(fitter->canvas);
+    fitter->canvas->pts = pts;
+    return fitter->canvas;
+}
+
 PictureSize picture_fitter_size(const PictureFitter *fitter)
 {
     return fitter->size;

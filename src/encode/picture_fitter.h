@@ -25,4 +25,7 @@ void picture_fitter_free(PictureFitter *fitter);
  * fits already. NULL for a picture that cannot be converted. */
 AVFrame *picture_fitter_fit(PictureFitter *fitter, AVFrame *picture);
 
+/* A black one, borrowed likewise; NULL before the first picture. */
+AVFrame *picture_fitter_black(PictureFitter *fitter, int64_t pts);
+
 PictureSize picture_fitter_size(const PictureFitter *fitter); /* zero before the first */

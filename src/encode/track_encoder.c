@@ -33,7 +33,9 @@ struct TrackEncoder {
     bool wants_key;      /* references are gone */
     bool is_behind;      /* the picture that is decoded now is not encoded */
     uint64_t errors_seen;
+    int64_t last_pts_ns; /* of what was taken in */
 
+    _Atomic int64_t black_ns; /* from when on the picture is black; 0: not asked for */
     atomic_bool is_hurried;
     atomic_bool key_requested;
     _Atomic uint64_t frames_out, undecodable, behind, timeouts;
@@ -129,11 +131,9 @@ static bool open_pictures(TrackEncoder *encoder)
     return encoder->pictures != NULL;
 }
 
-static void on_picture(TrackEncoder *encoder, AVFrame *picture)
+/* NULL: there is nothing to show. */
+static void push_picture(TrackEncoder *encoder, const AVFrame *fitted)
 {
-    if (encoder->is_behind)
-        return;
-    AVFrame *fitted = picture_fitter_fit(encoder->fitter, picture);
     if (fitted == NULL || !open_pictures(encoder))
         return;
     if (atomic_exchange(&encoder->key_requested, false))
@@ -141,6 +141,26 @@ static void on_picture(TrackEncoder *encoder, AVFrame *picture)
     const int error = picture_encoder_push(encoder->pictures, fitted);
     if (error < 0)
         fail(encoder, "gave up", error);
+}
+
+static void on_picture(TrackEncoder *encoder, AVFrame *picture)
+{
+    if (!encoder->is_behind)
+        push_picture(encoder, picture_fitter_fit(encoder->fitter, picture));
+}
+
+/* Behind everything that was taken in before `until_ns`, the time of what comes next. */
+static void show_black(TrackEncoder *encoder, int64_t until_ns)
+{
+    const int64_t black_ns = atomic_load(&encoder->black_ns);
+    if (black_ns == 0 || black_ns >= until_ns)
+        return;
+    atomic_store(&encoder->black_ns, 0);
+    if (encoder->passes_through || black_ns < encoder->last_pts_ns)
+        return;
+    frame_decoder_flush(encoder->decoder);
+    push_picture(encoder, picture_fitter_black(encoder->fitter, black_ns));
+    atomic_store(&encoder->key_requested, true);
 }
 
 static void on_sound(TrackEncoder *encoder, const AVFrame *samples)
@@ -214,6 +234,8 @@ static void take(TrackEncoder *encoder, Frame *frame)
 {
     Ledger *ledger = &encoder->config.counters->ledger;
     LedgerRow *row = &ledger->rows[STAGE_ENCODE];
+    show_black(encoder, frame->pts_ns);
+    encoder->last_pts_ns = frame->pts_ns;
     ledger_add(&ledger->rows[STAGE_QUEUE].out, 1);
     ledger_add(&row->in, 1);
     if (encoder->wants_key && !frame->is_key) {
@@ -258,9 +280,12 @@ static void *run(void *data)
             break;
         if (got == QUEUE_FRAME)
             take(encoder, frame);
-        else
+        if (got == QUEUE_EMPTY) {
+            show_black(encoder, INT64_MAX);
             rest();
+        }
     }
+    show_black(encoder, INT64_MAX);
     finish(encoder);
     return NULL;
 }
@@ -281,6 +306,11 @@ TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEnc
 void track_encoder_request_key(TrackEncoder *encoder)
 {
     atomic_store(&encoder->key_requested, true);
+}
+
+void track_encoder_show_black(TrackEncoder *encoder, int64_t pts_ns)
+{
+    atomic_store(&encoder->black_ns, pts_ns);
 }
 
 void track_encoder_hurry(TrackEncoder *encoder)

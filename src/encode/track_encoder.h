@@ -39,6 +39,10 @@ TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEnc
 /* Any thread: the next picture becomes a key frame. */
 void track_encoder_request_key(TrackEncoder *encoder);
 
+/* Any thread: the picture is black from that time on, until a frame comes whose time is later. To
+ * be called when the frames before it are in `in`. */
+void track_encoder_show_black(TrackEncoder *encoder, int64_t pts_ns);
+
 /* Any thread: nobody reads `out` any more, or there is no time left; what is still in `in` is
  * passed over. */
 void track_encoder_hurry(TrackEncoder *encoder);

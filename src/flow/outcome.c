@@ -46,6 +46,7 @@ static const CodeRow codes[CODE_COUNT] = {
     [CODE_CANCELLED] = {"cancelled", 503},
     [CODE_NO_CAPACITY] = {"no_capacity", 503},
     [CODE_INTERRUPTED] = {"interrupted", 503},
+    [CODE_WRONG_STATE] = {"wrong_state", 409},
 };
 
 const char *outcome_kind_name(OutcomeKind kind)

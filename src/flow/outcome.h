@@ -41,6 +41,7 @@ typedef enum {
     CODE_CANCELLED,
     CODE_NO_CAPACITY,
     CODE_INTERRUPTED,
+    CODE_WRONG_STATE,
     CODE_COUNT,
 } OutcomeCode;
 

@@ -75,5 +75,6 @@ void recording_status_free(RecordingStatus *status)
     free(status->tracks);
     free(status->outputs);
     free(status->events);
+    free(status->pauses);
     free(status);
 }

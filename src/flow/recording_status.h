@@ -40,6 +40,7 @@ typedef struct {
 #define STATUS_IDENTITY_MAX 260
 #define STATUS_MAX_GAPS 64
 #define STATUS_MAX_EVENTS 256
+#define STATUS_MAX_PAUSES 256
 
 typedef struct {
     unsigned id;     /* the recording's own number of the track */
@@ -96,14 +97,21 @@ typedef struct {
 } StatusEvent;
 
 typedef struct {
+    int64_t start_ns, end_ns; /* on the recording's timeline; INT64_MAX: it goes on */
+    bool holds;               /* the time is kept in the file */
+} StatusPause;
+
+typedef struct {
     char mint_id[STATUS_IDENTITY_MAX];
     char room[STATUS_IDENTITY_MAX], room_sid[64];
     char server_version[32];
     RecordingState state;
-    bool reconnecting;
+    bool reconnecting, paused;
+    bool discarded;                                            /* its files are removed */
     int64_t requested_wall_ns, started_wall_ns, ended_wall_ns; /* 0 = not yet */
-    int64_t duration_ns;                                       /* since started, or of the whole */
-    int64_t connection_ns, subscription_ns;                    /* how long each took; 0 = not yet */
+    int64_t duration_ns; /* since started, or of the whole; without what was cut out */
+    int64_t paused_ns;
+    int64_t connection_ns, subscription_ns; /* how long each took; 0 = not yet */
     uint64_t video_frames, audio_frames, dropped_frames, pli_requests, track_subscriptions;
     uint64_t lost_packets;
     uint64_t file_bytes;
@@ -121,6 +129,8 @@ typedef struct {
     unsigned output_count;
     StatusEvent *events;
     unsigned event_count;
+    StatusPause *pauses; /* the first ones */
+    unsigned pause_count;
 } RecordingStatus;
 
 void recording_status_free(RecordingStatus *status);

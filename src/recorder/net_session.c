@@ -4,6 +4,9 @@
 #include "recorder/net_session_private.h"
 
 #define FIRST_REPORT_DELAY_NS (50 * NS_PER_MS)
+#define RESUME_GRACE_NS                                                                            \
+    NS_PER_SECOND /* for a key frame on its way, after it was asked for again                      \
+                   */
 
 static void ice_server_free(gpointer data)
 {
@@ -49,6 +52,12 @@ static void deliver(void *owner, void *message)
     case NOTICE_HEAD:
         out->head_correction(out->owner, notice->number, &notice->head);
         break;
+    case NOTICE_PAUSED:
+        out->paused(out->owner, &notice->pause);
+        break;
+    case NOTICE_RESUMED:
+        out->resumed(out->owner, &notice->pause);
+        break;
     case NOTICE_STATS:
         if (is_current)
             out->stats(out->owner, &notice->stats);
@@ -76,6 +85,8 @@ typedef enum {
     COMMAND_BIND,
     COMMAND_UNBIND,
     COMMAND_KEYFRAME,
+    COMMAND_PAUSE,
+    COMMAND_RESUME,
     COMMAND_RESET,
     COMMAND_STOP,
 } CommandName;
@@ -107,6 +118,7 @@ static void make_pipeline(NetSession *session, const NetTrack *track)
         .queue = track->queue,
         .counters = track->counters,
         .clock = session->net.clock,
+        .gate = session->net.gate,
         .pool = session->net.pool,
         .keyframe_timeout_ns = session->config.keyframe_timeout_ns,
         .seek_interval_ns = session->config.seek_interval_ns,
@@ -147,6 +159,33 @@ static void run_keyframe(NetSession *session, unsigned track_id)
     net_wake_at(session, clock_monotonic_ns());
 }
 
+static void on_paused(void *owner, const GatePause *pause)
+{
+    net_post_notice(owner, (Notice){.name = NOTICE_PAUSED, .pause = *pause});
+}
+
+static void on_resumed(void *owner, const GatePause *pause)
+{
+    NetSession *session = owner;
+    net_post_notice(session, (Notice){.name = NOTICE_RESUMED, .pause = *pause});
+    for (unsigned i = 0; i < session->net.pipelines->len && pause->cut_ns > 0; i++) {
+        if (net_pipeline_at(session, i))
+            track_pipeline_move_head(net_pipeline_at(session, i), pause->start_ns);
+    }
+}
+
+static void run_pause(NetSession *session, bool holds)
+{
+    pause_gate_pause(session->net.gate, clock_monotonic_ns() - session->config.origin_ns, holds);
+}
+
+static void run_resume(NetSession *session)
+{
+    const int64_t now_ns = clock_monotonic_ns();
+    pause_gate_resume(session->net.gate, now_ns - session->config.origin_ns);
+    net_wake_at(session, now_ns);
+}
+
 static void run_reset(NetSession *session)
 {
     const int64_t now_ns = clock_monotonic_ns();
@@ -168,6 +207,7 @@ static void run_reset(NetSession *session)
 static void run_stop(NetSession *session)
 {
     const int64_t now_ns = clock_monotonic_ns();
+    pause_gate_end(session->net.gate);
     for (unsigned i = 0; i < session->net.pipelines->len; i++) {
         if (net_pipeline_at(session, i))
             track_pipeline_stop(net_pipeline_at(session, i), now_ns);
@@ -225,6 +265,12 @@ static void run_command(void *owner, void *message)
     case COMMAND_KEYFRAME:
         run_keyframe(session, command->number);
         break;
+    case COMMAND_PAUSE:
+        run_pause(session, command->flag);
+        break;
+    case COMMAND_RESUME:
+        run_resume(session);
+        break;
     case COMMAND_RESET:
         run_reset(session);
         break;
@@ -246,6 +292,9 @@ NetSession *net_session_new(NetThread *thread, const NetSessionConfig *config, N
     session->net.cname = g_strdup(config->cname);
     session->net.pool = pool_new(config->pool_max_bytes);
     session->net.clock = media_clock_new(config->origin_ns);
+    session->net.gate = pause_gate_new(
+        config->keyframe_timeout_ns + RESUME_GRACE_NS,
+        (PauseGateOut){.owner = session, .paused = on_paused, .resumed = on_resumed});
     session->net.ice_servers = g_ptr_array_new_with_free_func(ice_server_free);
     session->net.pipelines = g_ptr_array_new();
     session->net.tracks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -271,6 +320,7 @@ void net_session_free(NetSession *session)
     g_array_unref(session->net.ssrcs);
     g_ptr_array_unref(session->net.early_candidates);
     media_clock_free(session->net.clock);
+    pause_gate_free(session->net.gate);
     pool_unref(session->net.pool);
     g_free(session->net.cname);
     g_free(session);
@@ -321,6 +371,16 @@ void net_session_unbind(NetSession *session, const char *track_sid)
 void net_session_request_keyframe(NetSession *session, unsigned track_id)
 {
     post_command(session, (Command){.name = COMMAND_KEYFRAME, .number = track_id});
+}
+
+void net_session_pause(NetSession *session, bool holds)
+{
+    post_command(session, (Command){.name = COMMAND_PAUSE, .flag = holds});
+}
+
+void net_session_resume(NetSession *session)
+{
+    post_command(session, (Command){.name = COMMAND_RESUME});
 }
 
 void net_session_reset(NetSession *session)

@@ -7,6 +7,7 @@
 #include "base/mailbox.h"
 #include "flow/bounded_queue.h"
 #include "flow/track.h"
+#include "recorder/pause_gate.h"
 #include "timing/media_clock.h"
 #include "transport/peer.h"
 
@@ -22,7 +23,9 @@ typedef struct {
     void (*track_confirmed)(void *owner, unsigned track_id); /* it is in an offer */
     void (*on_track)(void *owner, unsigned track_id); /* first packet of known payload type */
     void (*head_correction)(void *owner, unsigned track_id, const HeadCorrection *head);
-    void (*stats)(void *owner, const PeerStats *stats); /* every second */
+    void (*paused)(void *owner, const GatePause *pause);  /* its start is known */
+    void (*resumed)(void *owner, const GatePause *pause); /* its end as well */
+    void (*stats)(void *owner, const PeerStats *stats);   /* every second */
     void (*stopped)(void *owner); /* after net_session_stop(); nothing comes after it */
 } NetSessionOut;
 
@@ -57,6 +60,10 @@ typedef struct {
 void net_session_bind(NetSession *session, const char *track_sid, const NetTrack *track);
 void net_session_unbind(NetSession *session, const char *track_sid);
 void net_session_request_keyframe(NetSession *session, unsigned track_id);
+
+/* Keeps out what comes from now on, up to the first key frame after net_session_resume(). */
+void net_session_pause(NetSession *session, bool holds);
+void net_session_resume(NetSession *session);
 
 /* Drops the peer and every binding; tracks and timeline stay for the next offer. */
 void net_session_reset(NetSession *session);

@@ -25,6 +25,7 @@ struct NetSession {
     struct {
         Pool *pool;
         MediaClock *clock;
+        PauseGate *gate;
         Peer *peer;
         unsigned generation;
         bool stopped;
@@ -56,6 +57,8 @@ typedef enum {
     NOTICE_CONFIRMED,
     NOTICE_ON_TRACK,
     NOTICE_HEAD,
+    NOTICE_PAUSED,
+    NOTICE_RESUMED,
     NOTICE_STATS,
     NOTICE_STOPPED,
 } NoticeName;
@@ -67,6 +70,7 @@ typedef struct {
     uint32_t number;
     int error;
     HeadCorrection head;
+    GatePause pause;
     PeerStats stats;
 } Notice;
 

@@ -218,6 +218,8 @@ static void check_track(WebRTCRecorder *recorder, TrackContext *track, int64_t n
         return;
     }
     poll_subscription(recorder, track, now_ns);
+    if (recorder->pauses.is_open)
+        return;
     const int64_t patience_ns = recorder->environment.config->subscription_ns;
     if (track->outcome.code == CODE_NONE && now_ns - track->asked_ns >= patience_ns)
         give_up(recorder, track);
@@ -264,30 +266,6 @@ static void check_hope(WebRTCRecorder *recorder)
         recorder_fail(recorder, track->outcome.code, "%s", track->outcome.sentence);
 }
 
-/* From the moment on when all the tracks of the beginning were there; not from RECORDING, which
- * comes two seconds later where a header waits for a track that sends nothing. */
-static int64_t counted_from_ns(const WebRTCRecorder *recorder)
-{
-    if (!recorder->started)
-        return recorder->subscribed_ns;
-    int64_t from_ns = 0;
-    for (unsigned i = 0; i < recorder->tracks->len; i++) {
-        const TrackContext *track = recorder->tracks->pdata[i];
-        const int64_t first_ns = atomic_load(&track->counters.first_frame_ns);
-        if (first_ns <= recorder->started_ns && first_ns > from_ns)
-            from_ns = first_ns;
-    }
-    return from_ns > 0 ? from_ns : recorder->started_ns;
-}
-
-static void check_duration(WebRTCRecorder *recorder, int64_t now_ns)
-{
-    const int64_t limit_ns = recorder->request->duration_ns;
-    const int64_t from_ns = counted_from_ns(recorder);
-    if (limit_ns > 0 && from_ns > 0 && now_ns - from_ns >= limit_ns)
-        recorder_end(recorder, END_DURATION);
-}
-
 static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 {
     if (now_ns < recorder->sidecar_due_ns)
@@ -299,9 +277,9 @@ static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {
-        check_connection,          check_media,      check_reconnect,
-        recorder_admit_successors, check_publishers, check_tracks,
-        recorder_check_encoders,   check_duration,   refresh_sidecars,
+        check_connection,    check_media,      check_reconnect,         recorder_admit_successors,
+        check_publishers,    check_tracks,     recorder_check_encoders, recorder_check_duration,
+        recorder_check_size, refresh_sidecars,
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (recorder_is_ending(recorder))

@@ -1,4 +1,6 @@
+#include <errno.h>
 #include <stdarg.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -108,9 +110,25 @@ static void keep_failed_sidecar(WebRTCRecorder *recorder)
     g_ptr_array_add(recorder->outputs, slot);
 }
 
+/* Those files that were finished before somebody asked for that; outputs remove their own. */
+static void remove_files(const WebRTCRecorder *recorder)
+{
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        OutputSlot *slot = recorder->outputs->pdata[i];
+        for (unsigned k = 0; k < slot->file_count; k++) {
+            if (unlink(slot->files[k].path) != 0)
+                log_warning("recorder", recorder->request->mint_id, "Cannot remove %s: %s.",
+                            slot->files[k].path, g_strerror(errno));
+            g_free(slot->files[k].path);
+        }
+        slot->file_count = 0;
+    }
+}
+
 static void close_sidecars(WebRTCRecorder *recorder)
 {
-    bool must_keep = recorder->request->keep_failed_sidecar && !has_media(recorder);
+    const bool may_keep = recorder->request->keep_failed_sidecar && !recorder->is_discarded;
+    bool must_keep = may_keep && !has_media(recorder);
     if (must_keep && recorder->outputs->len == 0)
         keep_failed_sidecar(recorder);
     recorder_write_sidecars(recorder);
@@ -129,6 +147,11 @@ static void conclude(WebRTCRecorder *recorder)
 {
     recorder_end_encoders(recorder);
     judge(recorder);
+    if (recorder->is_discarded) {
+        remove_files(recorder);
+        outcome_set(&recorder->outcome, OUTCOME_FAILED, CODE_CANCELLED,
+                    "The recording was discarded, as asked.");
+    }
     recorder->ended_wall_ns = clock_wall_ns();
     close_sidecars(recorder);
     if (recorder->outcome.code == CODE_NONE)
@@ -173,10 +196,21 @@ void recorder_net_stopped(WebRTCRecorder *recorder)
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];
         slot->stopping = true;
+        output_hold_until(slot->output, recorder_held_until_ns(recorder));
         output_stop(slot->output, true);
     }
     if (recorder->outputs->len == 0)
         conclude(recorder);
+}
+
+void recorder_discard_outputs(WebRTCRecorder *recorder)
+{
+    recorder_end_encoders(recorder);
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        OutputSlot *slot = recorder->outputs->pdata[i];
+        if (slot->output)
+            output_discard(slot->output);
+    }
 }
 
 static void take_track_result(WebRTCRecorder *recorder, const OutputTrackResult *result)

@@ -1,7 +1,8 @@
 /* The inside of a WebRTCRecorder, shared by the files that make it up: webrtc_recorder (life and
  * wiring), recorder_signal (what the server says), recorder_tracks (publications),
- * recorder_encode (plans, encoders), recorder_deadlines (timeouts), recorder_end (stop and
- * verdict), recorder_status (snapshot). Thread: main. */
+ * recorder_encode (plans, encoders), recorder_pause (pauses), recorder_deadlines (timeouts),
+ * recorder_limits (length and size), recorder_end (stop and verdict), recorder_status (snapshot).
+ * Thread: main. */
 #pragma once
 
 #include "recorder/net_session.h"
@@ -18,6 +19,21 @@ typedef struct {
     int64_t at_ns;
     char text[160];
 } RecorderEvent;
+
+typedef struct {
+    bool is_asked; /* what was asked for last */
+    bool is_open;  /* `last` goes on */
+    GatePause last;
+    int64_t total_ns, cut_ns; /* of those that are over */
+    StatusPause list[STATUS_MAX_PAUSES];
+    unsigned count;
+} RecorderPauses;
+
+/* How much came since, and in the second before. */
+typedef struct {
+    int64_t since_ns;
+    uint64_t file, received, former;
+} SizeWindow;
 
 struct WebRTCRecorder {
     RecorderEnvironment environment;
@@ -54,6 +70,10 @@ struct WebRTCRecorder {
     bool reconnecting;
     unsigned reconnect_attempt;
     int64_t reconnect_due_ns, reconnect_deadline_ns;
+
+    RecorderPauses pauses;
+    SizeWindow size_window;
+    bool is_discarded; /* nothing of it is to stay on disk */
 
     CheckItem checklist[CHECK_COUNT];
     EndReason end_reason;
@@ -105,6 +125,19 @@ void recorder_end_encoders(WebRTCRecorder *recorder);
 void recorder_check_encoders(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_copy_encoder(const TrackContext *track, TrackStatus *status, int64_t now_ns);
 
+/* recorder_pause */
+void recorder_paused(WebRTCRecorder *recorder, const GatePause *pause);
+void recorder_resumed(WebRTCRecorder *recorder, const GatePause *pause);
+int64_t recorder_cut_ns(const WebRTCRecorder *recorder, int64_t now_ns); /* so far */
+/* Up to where a pause that the stop ended keeps its time, on the files' timeline; 0: there is none.
+ */
+int64_t recorder_held_until_ns(const WebRTCRecorder *recorder);
+void recorder_copy_pauses(const WebRTCRecorder *recorder, RecordingStatus *status, int64_t now_ns);
+
+/* recorder_limits */
+void recorder_check_duration(WebRTCRecorder *recorder, int64_t now_ns);
+void recorder_check_size(WebRTCRecorder *recorder, int64_t now_ns);
+
 /* recorder_outputs */
 OutputSlot *recorder_output_for(WebRTCRecorder *recorder, const TrackContext *track);
 
@@ -116,6 +149,8 @@ void recorder_net_stopped(WebRTCRecorder *recorder);
 void recorder_output_finished(WebRTCRecorder *recorder, OutputSlot *slot,
                               const OutputResult *result);
 void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns);
+/* Encoders and files are not finished any more. */
+void recorder_discard_outputs(WebRTCRecorder *recorder);
 
 /* recorder_status */
 void recorder_write_sidecars(WebRTCRecorder *recorder);

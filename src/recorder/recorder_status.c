@@ -185,8 +185,8 @@ static void copy_times(const WebRTCRecorder *recorder, RecordingStatus *status, 
     status->started_wall_ns = recorder->started_wall_ns;
     status->ended_wall_ns = recorder->ended_wall_ns;
     if (recorder->started_ns > 0)
-        status->duration_ns =
-            (recorder->stopped_ns > 0 ? recorder->stopped_ns : now_ns) - recorder->started_ns;
+        status->duration_ns = (recorder->stopped_ns > 0 ? recorder->stopped_ns : now_ns) -
+                              recorder->started_ns - recorder_cut_ns(recorder, now_ns);
     if (recorder->connected_ns > 0)
         status->connection_ns = recorder->connected_ns - recorder->origin_ns;
     if (recorder->subscribed_ns > 0 && recorder->connected_ns > 0)
@@ -234,7 +234,9 @@ RecordingStatus *webrtc_recorder_status(WebRTCRecorder *recorder)
     status->reconnecting = recorder->reconnecting;
     status->outcome = recorder->outcome;
     status->end_reason = recorder->end_reason;
+    status->discarded = recorder->is_discarded;
     copy_times(recorder, status, now_ns);
+    recorder_copy_pauses(recorder, status, now_ns);
     copy_tracks(recorder, status, now_ns);
     copy_outputs(recorder, status);
     copy_events(recorder, status);

@@ -8,6 +8,8 @@
 #include "flow/format.h"
 #include "flow/outcome.h"
 
+#define RECORDING_MAX_SIZE_MIN (64 * 1024) /* less is not even the heads of a file */
+
 typedef struct {
     char *mint_id; /* NULL: the service makes one up */
     char *room;    /* NULL: the mint_id, or the room of the token */
@@ -23,7 +25,8 @@ typedef struct {
     bool audio_only;
     char *directory;           /* trusted */
     char *output_template;     /* a stranger's; NULL = the configured one */
-    int64_t duration_ns;       /* 0 = no limit */
+    int64_t max_duration_ns;   /* recorded time; 0 = no limit */
+    uint64_t max_size;         /* bytes of all files; 0 = no limit */
     int64_t publisher_wait_ns; /* -1 = configured */
     int64_t idle_ns;           /* -1 = configured */
     bool keep_failed_sidecar;  /* leave a sidecar also when no media came: the service's memory */

@@ -134,7 +134,7 @@ static void remember(WebRTCRecordingService *service, WebRTCRecorder *recorder)
 {
     RecordingStatus *status = webrtc_recorder_status(recorder);
     service->results[status->outcome.code]++;
-    if (service->memory && g_hash_table_size(service->memory) < MEMORY_MAX)
+    if (service->memory && !status->discarded && g_hash_table_size(service->memory) < MEMORY_MAX)
         g_hash_table_replace(service->memory, g_strdup(status->mint_id), status_json(status));
     recording_status_free(status);
 }
@@ -352,10 +352,64 @@ bool recording_service_stop(WebRTCRecordingService *service, const char *mint_id
     return true;
 }
 
+static void refuse_inactive(WebRTCRecordingService *service, const char *mint_id,
+                            Outcome *ret_refusal)
+{
+    g_autoptr(JsonObject) finished = recording_service_finished(service, mint_id);
+    if (finished)
+        outcome_set(ret_refusal, OUTCOME_FAILED, CODE_WRONG_STATE,
+                    "The recording '%.100s' has ended; its files are kept as they are.", mint_id);
+    else
+        outcome_set(ret_refusal, OUTCOME_FAILED, CODE_NOT_FOUND,
+                    "No active recording '%.100s', and none that has ended.", mint_id);
+}
+
+/* NULL with a refusal. */
+static WebRTCRecorder *find_running(WebRTCRecordingService *service, const char *mint_id,
+                                    Outcome *ret_refusal)
+{
+    call_watches(service);
+    collect_stopped(service);
+    WebRTCRecorder *recorder = g_hash_table_lookup(service->active, mint_id);
+    if (!recorder)
+        refuse_inactive(service, mint_id, ret_refusal);
+    return recorder;
+}
+
+bool recording_service_discard(WebRTCRecordingService *service, const char *mint_id,
+                               Outcome *ret_refusal)
+{
+    WebRTCRecorder *recorder = find_running(service, mint_id, ret_refusal);
+    if (recorder)
+        webrtc_recorder_discard(recorder);
+    return recorder != NULL;
+}
+
+bool recording_service_pause(WebRTCRecordingService *service, const char *mint_id, bool holds,
+                             Outcome *ret_refusal)
+{
+    WebRTCRecorder *recorder = find_running(service, mint_id, ret_refusal);
+    return recorder && webrtc_recorder_pause(recorder, holds, ret_refusal);
+}
+
+bool recording_service_resume(WebRTCRecordingService *service, const char *mint_id,
+                              Outcome *ret_refusal)
+{
+    WebRTCRecorder *recorder = find_running(service, mint_id, ret_refusal);
+    return recorder && webrtc_recorder_resume(recorder, ret_refusal);
+}
+
+/* Nothing is known any more of one that was discarded. */
+static bool is_forgotten(const WebRTCRecorder *recorder)
+{
+    return webrtc_recorder_is_discarded(recorder) &&
+           webrtc_recorder_state(recorder) == RECORDING_STOPPED;
+}
+
 RecordingStatus *recording_service_status(WebRTCRecordingService *service, const char *mint_id)
 {
     WebRTCRecorder *recorder = g_hash_table_lookup(service->active, mint_id);
-    return recorder ? webrtc_recorder_status(recorder) : NULL;
+    return recorder && !is_forgotten(recorder) ? webrtc_recorder_status(recorder) : NULL;
 }
 
 JsonObject *recording_service_finished(WebRTCRecordingService *service, const char *mint_id)

@@ -33,6 +33,17 @@ const char *recording_service_start(WebRTCRecordingService *service,
 /* False when no recording of that id is active. Stopping twice is fine. */
 bool recording_service_stop(WebRTCRecordingService *service, const char *mint_id);
 
+/* False with not_found, or with wrong_state where it has ended; so are the next two. It then stops
+ * and leaves nothing on disk, nor a memory. */
+bool recording_service_discard(WebRTCRecordingService *service, const char *mint_id,
+                               Outcome *ret_refusal);
+
+/* See webrtc_recorder_pause(). */
+bool recording_service_pause(WebRTCRecordingService *service, const char *mint_id, bool holds,
+                             Outcome *ret_refusal);
+bool recording_service_resume(WebRTCRecordingService *service, const char *mint_id,
+                              Outcome *ret_refusal);
+
 typedef void (*RecordingWatchFn)(void *owner, const RecordingStatus *status);
 
 /* Calls once, later or at the next turn of the loop: at RECORDING or STOPPED, or when connection +

@@ -16,10 +16,12 @@ struct TrackPipeline {
     TrackPipelineOut out;
     Receiver *receiver; /* NULL while nothing is subscribed */
     Depayloader *depayloader;
+    GateTrack *gate_track;
     uint32_t ssrc;
-    bool seen_packet; /* since the last bind */
-    bool registered;  /* with the clock, since the last bind */
-    bool head_known;
+    bool seen_packet;    /* since the last bind */
+    bool registered;     /* with the clock, since the last bind */
+    bool head_known;     /* and told */
+    int64_t head_end_ns; /* up to where it reaches */
     bool nacks_open;
 
     bool keyframe_wanted;
@@ -87,11 +89,57 @@ static void enqueue(TrackPipeline *pipeline, Frame *frame)
     }
 }
 
-static void on_frame(void *owner, Frame *frame)
+static LedgerRow *clock_row(const TrackPipeline *pipeline)
+{
+    return &pipeline->config.counters->ledger.rows[STAGE_CLOCK];
+}
+
+/* What the gate keeps until the end of a pause is known. */
+static void update_held(const TrackPipeline *pipeline)
+{
+    LedgerRow *row = clock_row(pipeline);
+    const uint64_t held = ledger_value(&row->in) - ledger_value(&row->out) - ledger_dropped(row);
+    atomic_store_explicit(&row->held, held, memory_order_relaxed);
+}
+
+static void on_pass(void *owner, Frame *frame)
 {
     TrackPipeline *pipeline = owner;
     TrackCounters *counters = pipeline->config.counters;
-    LedgerRow *row = &counters->ledger.rows[STAGE_CLOCK];
+    ledger_add(&clock_row(pipeline)->out, 1);
+    update_held(pipeline);
+    if (atomic_load(&counters->first_frame_ns) == 0)
+        atomic_store(&counters->first_frame_ns, frame->arrival_ns);
+    enqueue(pipeline, frame);
+}
+
+static void on_drop(void *owner, Frame *frame)
+{
+    TrackPipeline *pipeline = owner;
+    ledger_add(&clock_row(pipeline)->dropped[DROP_PAUSED], 1);
+    update_held(pipeline);
+    frame_unref(frame);
+}
+
+static void on_gate_needs_keyframe(void *owner)
+{
+    want_keyframe(owner, 0);
+}
+
+static bool is_flowing(const TrackPipeline *pipeline, int64_t now_ns)
+{
+    return now_ns - atomic_load(&pipeline->config.counters->last_packet_ns) < NS_PER_SECOND;
+}
+
+static bool on_is_flowing(void *owner)
+{
+    return is_flowing(owner, clock_monotonic_ns());
+}
+
+static void on_frame(void *owner, Frame *frame)
+{
+    TrackPipeline *pipeline = owner;
+    LedgerRow *row = clock_row(pipeline);
     ledger_add(&row->in, 1);
     if (frame->is_key && pipeline->config.kind == TRACK_VIDEO)
         note_keyframe(pipeline, frame);
@@ -100,10 +148,8 @@ static void on_frame(void *owner, Frame *frame)
         frame_unref(frame);
         return;
     }
-    ledger_add(&row->out, 1);
-    if (atomic_load(&counters->first_frame_ns) == 0)
-        atomic_store(&counters->first_frame_ns, frame->arrival_ns);
-    enqueue(pipeline, frame);
+    pause_gate_push(pipeline->gate_track, frame);
+    update_held(pipeline);
 }
 
 static void on_packet(void *owner, const RtpPacket *packet, Codec codec, unsigned lost_before)
@@ -126,6 +172,12 @@ TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipeli
     pipeline->depayloader = depayloader_new(
         config->kind, config->pool, &config->counters->ledger.rows[STAGE_DEPAY],
         (DepayloaderOut){.owner = pipeline, .frame = on_frame, .need_keyframe = on_need_keyframe});
+    pipeline->gate_track = pause_gate_add(config->gate, config->kind,
+                                          (GateTrackOut){.owner = pipeline,
+                                                         .pass = on_pass,
+                                                         .drop = on_drop,
+                                                         .need_keyframe = on_gate_needs_keyframe,
+                                                         .is_flowing = on_is_flowing});
     return pipeline;
 }
 
@@ -175,7 +227,8 @@ void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns)
 
 static int64_t pli_deadline(const TrackPipeline *pipeline)
 {
-    return pipeline->keyframe_wanted ? pipeline->pli_due_ns : CLOCK_NEVER;
+    const bool is_due = pipeline->keyframe_wanted && !pause_gate_is_closed(pipeline->config.gate);
+    return is_due ? pipeline->pli_due_ns : CLOCK_NEVER;
 }
 
 int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet)
@@ -214,9 +267,7 @@ static void keep_seekable(TrackPipeline *pipeline, int64_t now_ns)
     const int64_t interval_ns = pipeline->config.seek_interval_ns;
     if (interval_ns <= 0 || pipeline->last_keyframe_ns == 0 || pipeline->nacks_open)
         return;
-    const int64_t last_packet_ns = atomic_load(&pipeline->config.counters->last_packet_ns);
-    const bool flows = now_ns - last_packet_ns < NS_PER_SECOND;
-    if (flows && now_ns - pipeline->last_keyframe_ns >= interval_ns)
+    if (is_flowing(pipeline, now_ns) && now_ns - pipeline->last_keyframe_ns >= interval_ns)
         want_keyframe(pipeline, now_ns);
 }
 
@@ -239,7 +290,7 @@ int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_
     const int64_t deadline_ns = receiver_advance(pipeline->receiver, now_ns);
     pipeline->nacks_open = deadline_ns != CLOCK_NEVER;
     write_nacks(pipeline, now_ns, own_ssrc, rtcp);
-    if (pipeline->config.kind == TRACK_VIDEO) {
+    if (pipeline->config.kind == TRACK_VIDEO && !pause_gate_is_closed(pipeline->config.gate)) {
         keep_seekable(pipeline, now_ns);
         write_pli(pipeline, now_ns, own_ssrc, rtcp);
     }
@@ -267,9 +318,19 @@ bool track_pipeline_publish_clock(TrackPipeline *pipeline, HeadCorrection *ret_h
     atomic_store(&counters->clock_steps, figures.steps);
     if (!figures.head.known || pipeline->head_known)
         return false;
+    const PauseGate *gate = pipeline->config.gate;
     pipeline->head_known = true;
+    pipeline->head_end_ns = figures.head.slew_end_ns;
     *ret_head = figures.head;
+    ret_head->slew_start_ns = pause_gate_file_ns(gate, figures.head.slew_start_ns);
+    ret_head->slew_end_ns = pause_gate_file_ns(gate, figures.head.slew_end_ns);
     return true;
+}
+
+void track_pipeline_move_head(TrackPipeline *pipeline, int64_t start_ns)
+{
+    if (pipeline->head_end_ns > start_ns)
+        pipeline->head_known = false;
 }
 
 void track_pipeline_stop(TrackPipeline *pipeline, int64_t now_ns)

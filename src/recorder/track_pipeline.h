@@ -1,11 +1,11 @@
-/* The net side of one track: receiver -> depayloader -> clock -> queue. The receiver is replaced
- * when the track comes back under another SSRC; what is behind it goes on.
- * Thread: net. */
+/* The net side of one track: receiver -> depayloader -> clock -> gate -> queue. The receiver is
+ * replaced when the track comes back under another SSRC; what is behind it goes on. Thread: net. */
 #pragma once
 
 #include "base/pool.h"
 #include "flow/bounded_queue.h"
 #include "flow/track.h"
+#include "recorder/pause_gate.h"
 #include "rtp/receiver.h"
 #include "timing/media_clock.h"
 
@@ -17,6 +17,7 @@ typedef struct {
     BoundedQueue *queue;     /* borrowed */
     TrackCounters *counters; /* borrowed */
     MediaClock *clock;       /* borrowed */
+    PauseGate *gate;         /* borrowed; outlives it */
     Pool *pool;
     int64_t keyframe_timeout_ns;
     int64_t seek_interval_ns; /* 0 = off */
@@ -51,8 +52,11 @@ bool track_pipeline_report_block(TrackPipeline *pipeline, int64_t now_ns, RtcpRe
 /* Sent with the next feedback unless one went out less than 500 ms ago. */
 void track_pipeline_request_keyframe(TrackPipeline *pipeline);
 
-/* Copies the clock's figures into the counters; true once, when the head correction is new. */
+/* Copies the clock's figures into the counters; true when the head correction is new, or was moved
+ * by a pause. Its times are the file's. */
 bool track_pipeline_publish_clock(TrackPipeline *pipeline, HeadCorrection *ret_head);
+/* A pause was cut out: what was told of the times behind its start holds no longer. */
+void track_pipeline_move_head(TrackPipeline *pipeline, int64_t start_ns);
 
 /* The end of the recording: everything held is handed on and the queue ends. */
 void track_pipeline_stop(TrackPipeline *pipeline, int64_t now_ns);

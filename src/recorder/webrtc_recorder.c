@@ -175,6 +175,16 @@ static void on_head_correction(void *owner, unsigned track_id, const HeadCorrect
                                    head->slew_end_ns);
 }
 
+static void on_paused(void *owner, const GatePause *pause)
+{
+    recorder_paused(owner, pause);
+}
+
+static void on_resumed(void *owner, const GatePause *pause)
+{
+    recorder_resumed(owner, pause);
+}
+
 static void on_stats(void *owner, const PeerStats *stats)
 {
     WebRTCRecorder *recorder = owner;
@@ -317,6 +327,8 @@ static NetSessionOut net_out(WebRTCRecorder *recorder)
         .track_confirmed = on_track_confirmed,
         .on_track = on_track,
         .head_correction = on_head_correction,
+        .paused = on_paused,
+        .resumed = on_resumed,
         .stats = on_stats,
         .stopped = on_net_stopped,
     };
@@ -345,6 +357,18 @@ void webrtc_recorder_stop(WebRTCRecorder *recorder, EndReason reason)
 {
     if (!recorder_is_ending(recorder))
         recorder_end(recorder, reason);
+}
+
+void webrtc_recorder_discard(WebRTCRecorder *recorder)
+{
+    recorder->is_discarded = true;
+    recorder_discard_outputs(recorder);
+    webrtc_recorder_stop(recorder, END_STOPPED);
+}
+
+bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder)
+{
+    return recorder->is_discarded;
 }
 
 const char *webrtc_recorder_mint_id(const WebRTCRecorder *recorder)

@@ -39,6 +39,15 @@ void webrtc_recorder_free(WebRTCRecorder *recorder);
 void webrtc_recorder_start(WebRTCRecorder *recorder);
 void webrtc_recorder_stop(WebRTCRecorder *recorder, EndReason reason);
 
+/* Stops, where it still runs, and leaves nothing on disk; before STOPPED. */
+void webrtc_recorder_discard(WebRTCRecorder *recorder);
+bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder);
+
+/* Keeps out what comes, or lets it in again from the next key frame on; `holds` keeps the time in
+ * the files. Asking twice is fine. False with wrong_state where nothing is being recorded. */
+bool webrtc_recorder_pause(WebRTCRecorder *recorder, bool holds, Outcome *ret_refusal);
+bool webrtc_recorder_resume(WebRTCRecorder *recorder, Outcome *ret_refusal);
+
 /* Does what is due; to be called about ten times a second. */
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns);
 

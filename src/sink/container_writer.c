@@ -123,6 +123,11 @@ int container_writer_add(ContainerWriter *writer, const ContainerWriterTrack *tr
     return 0;
 }
 
+uint64_t container_writer_index_bytes(unsigned tracks, uint64_t packets)
+{
+    return INDEX_BYTES_PER_TRACK * (1 + (uint64_t)tracks) + INDEX_BYTES_PER_PACKET * packets;
+}
+
 static void set_options(const ContainerWriter *writer, AVDictionary **options)
 {
     if (writer->container == CONTAINER_OGG)
@@ -146,8 +151,7 @@ static void set_options(const ContainerWriter *writer, AVDictionary **options)
         return;
     }
     const uint64_t index_bytes =
-        INDEX_BYTES_PER_TRACK * (1 + (uint64_t)writer->format->nb_streams) +
-        INDEX_BYTES_PER_PACKET * writer->expected_packets;
+        container_writer_index_bytes(writer->format->nb_streams, writer->expected_packets);
     if (index_bytes < INT32_MAX)
         av_dict_set_int(options, "moov_size", (int64_t)index_bytes, 0);
 }

@@ -54,3 +54,6 @@ int container_writer_finish(ContainerWriter *writer);
 int container_writer_sync(ContainerWriter *writer);
 
 uint64_t container_writer_bytes(const ContainerWriter *writer); /* on disk */
+
+/* What a plain MP4 has beside its packets, at most. */
+uint64_t container_writer_index_bytes(unsigned tracks, uint64_t packets);

@@ -185,6 +185,16 @@ static bool measure(const char *path, OutputFile *file, char *error, size_t erro
     return is_media;
 }
 
+/* To its last frame, or to the end of the pause in which it was held. */
+static bool is_whole(const FinalizeJob *job, const Group *group, const OutputFile *file)
+{
+    int64_t held_until_ns = 0;
+    for (unsigned i = 0; i < job->track_count; i++)
+        held_until_ns = job->tracks[i]->held_until_ns;
+    return duration_fits(file->duration_ns, group->end_ns - file->zero_ns) ||
+           (held_until_ns > 0 && duration_fits(file->duration_ns, held_until_ns - file->zero_ns));
+}
+
 /* The group as one file, in its final place. False with a reason, and all files as they were. */
 static bool rewrite(const FinalizeJob *job, const Group *group, const char *path, OutputFile *file)
 {
@@ -197,8 +207,7 @@ static bool rewrite(const FinalizeJob *job, const Group *group, const char *path
                                        .container = group->container,
                                        .path = hidden},
                            &file->zero_ns);
-    if (failed == 0 && (!measure(hidden, file, error, sizeof error) ||
-                        !duration_fits(file->duration_ns, group->end_ns - file->zero_ns)))
+    if (failed == 0 && (!measure(hidden, file, error, sizeof error) || !is_whole(job, group, file)))
         failed = AVERROR_INVALIDDATA;
     if (failed == 0)
         failed = replace_parts(group, hidden, path);
@@ -302,11 +311,24 @@ static void finish_parts(const FinalizeJob *job, OutputResult *result)
     free(groups);
 }
 
-void finalize_run(const FinalizeJob *job, OutputResult *ret_result)
+static OutputResult start_result(const FinalizeJob *job)
 {
     OutputResult result = {.outcome = *job->outcome, .track_count = job->track_count};
     for (unsigned i = 0; i < job->track_count; i++)
         result.tracks[i] = job->tracks[i]->result;
+    return result;
+}
+
+void finalize_run(const FinalizeJob *job, OutputResult *ret_result)
+{
+    OutputResult result = start_result(job);
     finish_parts(job, &result);
     *ret_result = result;
+}
+
+void finalize_discard(const FinalizeJob *job, OutputResult *ret_result)
+{
+    *ret_result = start_result(job);
+    for (unsigned i = 0; i < job->part_count; i++)
+        unlink(job->parts[i]->path);
 }

@@ -15,3 +15,6 @@ typedef struct {
 } FinalizeJob;
 
 void finalize_run(const FinalizeJob *job, OutputResult *ret_result);
+
+/* Removes the parts instead. */
+void finalize_discard(const FinalizeJob *job, OutputResult *ret_result);

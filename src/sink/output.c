@@ -33,7 +33,8 @@ struct Output {
         int64_t stop_deadline_ns;
     } sink; /* the sink thread's, then the finaliser's */
 
-    _Atomic uint64_t progress_bytes;
+    atomic_bool is_discarded;
+    _Atomic uint64_t progress_bytes, progress_final_bytes;
     _Atomic int64_t progress_duration_ns;
 };
 
@@ -42,6 +43,7 @@ typedef struct {
     unsigned track_id;
     bool flag;
     int64_t delta_ns, slew_start_ns, slew_end_ns;
+    int64_t until_ns;
 } Call;
 
 static char *copy_text(const char *text)
@@ -57,6 +59,8 @@ static void publish_progress(Output *output)
 {
     const OutputProgress progress = track_set_progress(output->sink.set);
     atomic_store_explicit(&output->progress_bytes, progress.bytes, memory_order_relaxed);
+    atomic_store_explicit(&output->progress_final_bytes, progress.final_bytes,
+                          memory_order_relaxed);
     atomic_store_explicit(&output->progress_duration_ns, progress.duration_ns,
                           memory_order_relaxed);
 }
@@ -72,7 +76,10 @@ static void on_finalize(void *owner, void *message)
                        .is_wanted = output->sink.finalize};
     job.part_count = track_set_parts(output->sink.set, &job.parts);
     job.track_count = track_set_tracks(output->sink.set, &job.tracks);
-    finalize_run(&job, &result);
+    if (atomic_load(&output->is_discarded))
+        finalize_discard(&job, &result);
+    else
+        finalize_run(&job, &result);
     output_report_finished(&output->events, &result, &output->main.is_done);
 }
 
@@ -129,6 +136,14 @@ static void on_head_correction(void *owner, void *message)
         track->slew_start_ns = call->slew_start_ns;
         track->slew_end_ns = call->slew_end_ns;
     }
+    free(call);
+}
+
+static void on_hold_until(void *owner, void *message)
+{
+    Output *output = owner;
+    Call *call = message;
+    track_set_hold_until(output->sink.set, call->until_ns);
     free(call);
 }
 
@@ -214,6 +229,17 @@ void output_set_head_correction(Output *output, unsigned track_id, int64_t delta
                  .slew_end_ns = slew_end_ns});
 }
 
+void output_hold_until(Output *output, int64_t until_ns)
+{
+    if (until_ns > 0 && !output->main.is_stopped)
+        post(output, on_hold_until, &(Call){.until_ns = until_ns});
+}
+
+void output_discard(Output *output)
+{
+    atomic_store(&output->is_discarded, true);
+}
+
 void output_stop(Output *output, bool finalize)
 {
     if (output->main.is_stopped)
@@ -227,6 +253,7 @@ OutputProgress output_progress(const Output *output)
 {
     return (OutputProgress){
         .bytes = atomic_load_explicit(&output->progress_bytes, memory_order_relaxed),
+        .final_bytes = atomic_load_explicit(&output->progress_final_bytes, memory_order_relaxed),
         .duration_ns = atomic_load_explicit(&output->progress_duration_ns, memory_order_relaxed)};
 }
 

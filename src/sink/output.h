@@ -112,6 +112,13 @@ void output_set_muted(Output *output, unsigned track_id, bool muted);
 void output_set_head_correction(Output *output, unsigned track_id, int64_t delta_ns,
                                 int64_t slew_start_ns, int64_t slew_end_ns);
 
+/* The last sound and picture last up to there, on the recording's timeline: the recording was held
+ * when it ended. Before output_stop(); 0: nothing. */
+void output_hold_until(Output *output, int64_t until_ns);
+
+/* Nothing is finished any more and nothing stays on disk; any time before `finished`. */
+void output_discard(Output *output);
+
 /* The queues have been ended by their producers: drains them, closes the file, and finalises it if
  * asked. `finished` follows. */
 void output_stop(Output *output, bool finalize);
@@ -120,8 +127,9 @@ void output_stop(Output *output, bool finalize);
 void output_free(Output *output);
 
 typedef struct {
-    uint64_t bytes;      /* on disk now, all parts */
-    int64_t duration_ns; /* written */
+    uint64_t bytes;       /* on disk now, all parts */
+    uint64_t final_bytes; /* what they become at most, were this the end */
+    int64_t duration_ns;  /* written */
 } OutputProgress;
 
 OutputProgress output_progress(const Output *output); /* any thread */

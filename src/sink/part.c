@@ -107,6 +107,7 @@ int part_write(Part *part, SinkTrack *track, const PartPacket *packet, int64_t n
     if (error < 0)
         return error;
     part->packets++;
+    part->payload_bytes += packet->size;
     if (!part->has_start[track->stream])
         part->start_ns[track->stream] = packet->pts_ns;
     part->has_start[track->stream] = true;
@@ -145,4 +146,14 @@ void part_abandon(Part *part)
 uint64_t part_bytes(const Part *part)
 {
     return part->closed ? part->bytes : container_writer_bytes(part->writer);
+}
+
+uint64_t part_final_bytes(const Part *part)
+{
+    const uint64_t bytes = part_bytes(part);
+    if (part->container != CONTAINER_MP4)
+        return bytes;
+    const uint64_t plain =
+        part->payload_bytes + container_writer_index_bytes(part->track_count, part->packets);
+    return plain > bytes ? plain : bytes;
 }

@@ -20,7 +20,7 @@ struct Part {
     int64_t flushed_ns;        /* monotonic */
     bool has_fragment;         /* the open fragment holds something */
     bool closed;
-    uint64_t packets, bytes;
+    uint64_t packets, payload_bytes, bytes;
 };
 
 typedef struct {
@@ -59,3 +59,5 @@ int part_finish(Part *part, int64_t now_ns);
 /* Closes the file as it is on disk. */
 void part_abandon(Part *part);
 uint64_t part_bytes(const Part *part);
+/* What it becomes at most when it is finalised now. */
+uint64_t part_final_bytes(const Part *part);

@@ -180,6 +180,15 @@ static Source *next_source(Remux *remux)
     return next;
 }
 
+/* Each picture lasts until the next, the last one until the end of a held pause. */
+static int64_t duration_of(const SinkTrack *track, int64_t pts_ns)
+{
+    const bool is_last = pts_ns >= track->last_pts_ns - NS_PER_MS;
+    if (is_last && track->held_until_ns > pts_ns)
+        return track->held_until_ns - pts_ns;
+    return track->typical_ns;
+}
+
 static int copy_packet(Remux *remux, const Source *source)
 {
     const AVPacket *packet = source->packet;
@@ -195,7 +204,7 @@ static int copy_packet(Remux *remux, const Source *source)
                                                 .data = packet->data,
                                                 .size = (size_t)packet->size,
                                                 .pts_ns = pts_ns > 0 ? pts_ns : 0,
-                                                .duration_ns = track->typical_ns,
+                                                .duration_ns = duration_of(track, source->pts_ns),
                                                 .is_key = (packet->flags & AV_PKT_FLAG_KEY) != 0});
 }
 

@@ -35,7 +35,8 @@ typedef struct {
     bool last_is_silence;
     int64_t end_ns; /* of what is written */
     int64_t last_pts_ns;
-    int64_t typical_ns; /* distance of its frames */
+    int64_t typical_ns;    /* distance of its frames */
+    int64_t held_until_ns; /* its last frame lasts so long; 0: as long as the others */
 
     bool has_correction;
     int64_t delta_ns, slew_start_ns, slew_end_ns;

@@ -240,9 +240,16 @@ static int64_t front_ns(const TrackSet *set)
     return front;
 }
 
-static void fill_lagging(TrackSet *set, int64_t lag_ns, int64_t keep_ns, int64_t now_ns)
+/* Where the file ends: with its last frame, or with the pause in which it was stopped. */
+static int64_t last_ns(const TrackSet *set)
 {
     const int64_t front = front_ns(set);
+    return front == INT64_MIN || front > set->held_until_ns ? front : set->held_until_ns;
+}
+
+static void fill_lagging(TrackSet *set, int64_t front, int64_t lag_ns, int64_t keep_ns,
+                         int64_t now_ns)
+{
     for (unsigned i = 0; i < set->track_count && front != INT64_MIN; i++) {
         SinkTrack *track = set->tracks[i];
         if (track->part == NULL || track->info.kind != TRACK_AUDIO || !track->has_time ||
@@ -303,8 +310,15 @@ void track_set_drain(TrackSet *set, int64_t now_ns)
     }
     if (set->outcome.kind != OUTCOME_NONE)
         return;
-    fill_lagging(set, SILENCE_LAG_NS, SILENCE_KEEP_NS, now_ns);
+    fill_lagging(set, front_ns(set), SILENCE_LAG_NS, SILENCE_KEEP_NS, now_ns);
     flush_due(set, now_ns);
+}
+
+void track_set_hold_until(TrackSet *set, int64_t until_ns)
+{
+    set->held_until_ns = until_ns;
+    for (unsigned i = 0; i < set->track_count; i++)
+        set->tracks[i]->held_until_ns = until_ns;
 }
 
 static bool have_ended(const TrackSet *set)
@@ -325,7 +339,7 @@ bool track_set_stop(TrackSet *set, int64_t now_ns, bool is_late)
     for (unsigned i = 0; i < set->track_count; i++)
         sink_track_drop_all(set->tracks[i], DROP_STOPPED);
     if (set->outcome.kind == OUTCOME_NONE)
-        fill_lagging(set, 0, 0, now_ns);
+        fill_lagging(set, last_ns(set), 0, 0, now_ns);
     for (unsigned i = 0; i < set->part_count && set->outcome.kind == OUTCOME_NONE; i++) {
         const int error = part_finish(set->parts[i], now_ns);
         if (error < 0)
@@ -357,6 +371,7 @@ OutputProgress track_set_progress(const TrackSet *set)
     int64_t end_ns = 0;
     for (unsigned i = 0; i < set->part_count; i++) {
         progress.bytes += part_bytes(set->parts[i]);
+        progress.final_bytes += part_final_bytes(set->parts[i]);
         if (i == 0 || end_ns < set->parts[i]->end_ns)
             end_ns = set->parts[i]->end_ns;
     }

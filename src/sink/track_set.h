@@ -19,6 +19,9 @@ SinkTrack *track_set_find(TrackSet *set, unsigned track_id); /* NULL if there is
 /* Moves what the queues hold to the files. */
 void track_set_drain(TrackSet *set, int64_t now_ns);
 
+/* At the stop the sound is silent, and the picture stays, up to that time. */
+void track_set_hold_until(TrackSet *set, int64_t until_ns);
+
 /* After the queues were ended. True when everything is written and closed; to be called again, with
  * drained queues, while it is false. `is_late` gives up on queues that were not ended. */
 bool track_set_stop(TrackSet *set, int64_t now_ns, bool is_late);

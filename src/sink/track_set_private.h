@@ -14,7 +14,8 @@ struct TrackSet {
     unsigned part_count;
     Part *current; /* the newest; borrowed from parts */
     bool is_stopping;
-    Outcome outcome; /* NONE until writing ended for good */
+    int64_t held_until_ns; /* 0: not held */
+    Outcome outcome;       /* NONE until writing ended for good */
 };
 
 /* Ends writing for good: drops what waits, closes the files as they are on disk, reports it. */

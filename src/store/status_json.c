@@ -231,6 +231,23 @@ static JsonArray *events_json(const RecordingStatus *status)
     return events;
 }
 
+static JsonArray *pauses_json(const RecordingStatus *status)
+{
+    JsonArray *pauses = json_array_new();
+    for (unsigned i = 0; i < status->pause_count; i++) {
+        const StatusPause *pause = &status->pauses[i];
+        JsonObject *object = json_object_new();
+        json_object_set_double_member(object, "start", seconds(pause->start_ns));
+        if (pause->end_ns == INT64_MAX)
+            json_object_set_null_member(object, "end");
+        else
+            json_object_set_double_member(object, "end", seconds(pause->end_ns));
+        json_object_set_boolean_member(object, "hold", pause->holds);
+        json_array_add_object_element(pauses, object);
+    }
+    return pauses;
+}
+
 static JsonObject *transport_json(const RecordingStatus *status)
 {
     JsonObject *transport = json_object_new();
@@ -281,6 +298,10 @@ JsonObject *status_json(const RecordingStatus *status)
     set_text(root, "server_version", status->server_version);
     set_text(root, "state", recording_state_name(status->state));
     json_object_set_boolean_member(root, "reconnecting", status->reconnecting);
+    json_object_set_boolean_member(root, "paused", status->paused);
+    json_object_set_double_member(root, "paused_time", seconds(status->paused_ns));
+    json_object_set_array_member(root, "pauses", pauses_json(status));
+    json_object_set_boolean_member(root, "discarded", status->discarded);
     set_time(root, "requested_at", status->requested_wall_ns);
     set_time(root, "started_at", status->started_wall_ns);
     set_time(root, "ended_at", status->ended_wall_ns);

@@ -16,9 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     g_autoptr(RecordingRequest) request = recording_request_new();
     Outcome refusal;
-    bool wait;
+    bool wait, flag;
     if (start_request_read(body, request, &wait, &refusal) && strlen(request->mint_id) > 256)
         abort();
-    g_free(stop_request_read(body, &refusal));
+    g_free(stop_request_read(body, &flag, &refusal));
+    g_free(pause_request_read(body, &flag, &refusal));
+    g_free(resume_request_read(body, &refusal));
     return 0;
 }

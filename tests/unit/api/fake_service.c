@@ -85,6 +85,43 @@ bool recording_service_stop(WebRTCRecordingService *service, const char *mint_id
     return true;
 }
 
+static bool may(const WebRTCRecordingService *service, Outcome *ret_refusal)
+{
+    *ret_refusal = service->refusal;
+    return service->refusal.code == CODE_NONE;
+}
+
+bool recording_service_discard(WebRTCRecordingService *service, const char *mint_id,
+                               Outcome *ret_refusal)
+{
+    if (!may(service, ret_refusal))
+        return false;
+    g_assert_true(is_active(service, mint_id));
+    service->active->discarded = true;
+    return true;
+}
+
+bool recording_service_pause(WebRTCRecordingService *service, const char *mint_id, bool holds,
+                             Outcome *ret_refusal)
+{
+    if (!may(service, ret_refusal))
+        return false;
+    g_assert_true(is_active(service, mint_id));
+    service->active->paused = true;
+    service->holds = holds;
+    return true;
+}
+
+bool recording_service_resume(WebRTCRecordingService *service, const char *mint_id,
+                              Outcome *ret_refusal)
+{
+    if (!may(service, ret_refusal))
+        return false;
+    g_assert_true(is_active(service, mint_id));
+    service->active->paused = false;
+    return true;
+}
+
 static unsigned watch(WebRTCRecordingService *service, const char *mint_id, RecordingWatchFn fn,
                       void *owner)
 {

@@ -9,9 +9,10 @@ struct WebRTCRecordingService {
     RecordingStatus *active; /* or NULL */
     JsonObject *finished;    /* or NULL; found under `finished_id` */
     const char *finished_id;
-    Outcome refusal; /* with a code: what start answers */
+    Outcome refusal; /* with a code: what start, discard, pause and resume answer */
     RecordingRequest *request;
     unsigned stops;
+    bool holds; /* the last pause */
 
     unsigned last_watch;
     unsigned watch; /* 0 = nobody watches */

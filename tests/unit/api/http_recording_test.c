@@ -8,6 +8,8 @@
 
 #define START "/api/recording/start"
 #define STOP "/api/recording/stop"
+#define PAUSE "/api/recording/pause"
+#define RESUME "/api/recording/resume"
 
 static bool somebody_watches(const void *data)
 {
@@ -237,6 +239,84 @@ static void test_stop_answers_from_the_past(void)
     http_scene_clear(&scene);
 }
 
+static void test_discard(void)
+{
+    HttpScene scene = http_scene_new();
+    set_state(&scene, RECORDING_RECORDING);
+    HttpCall *call =
+        http_scene_begin(&scene, "POST", STOP, "{\"mint_id\": \"a\", \"discard\": true}");
+    http_scene_run_until(somebody_watches, scene.service);
+    scene.service->active->state = RECORDING_STOPPED;
+    scene.service->active->output_count = 0;
+    outcome_set(&scene.service->active->outcome, OUTCOME_FAILED, CODE_CANCELLED, "As asked.");
+    fake_service_call(scene.service);
+    g_autofree char *answer = http_call_finish(call);
+    g_assert_cmpuint(http_answer_status(answer), ==, 200);
+    g_autoptr(JsonObject) body = http_answer_json(answer);
+    g_assert_true(json_object_get_boolean_member(body, "success"));
+    g_assert_true(json_object_get_boolean_member(body, "discarded"));
+    g_assert_true(json_object_get_null_member(body, "output_path"));
+    g_assert_cmpuint(json_array_get_length(json_object_get_array_member(body, "outputs")), ==, 0);
+    g_assert_cmpstr(json_object_get_string_member(body, "outcome"), ==, "failed");
+    g_assert_cmpstr(json_object_get_string_member(body, "code"), ==, "cancelled");
+    g_assert_cmpstr(json_object_get_string_member(body, "error"), ==, "As asked.");
+    http_scene_clear(&scene);
+}
+
+static void test_pause_and_resume(void)
+{
+    static const struct {
+        const char *path, *fields;
+        bool paused, holds;
+    } steps[] = {
+        {PAUSE, "", true, false},
+        {PAUSE, ", \"hold\": true", true, true},
+        {PAUSE, ", \"hold\": null", true, false},
+        {RESUME, "", false, false},
+    };
+    HttpScene scene = http_scene_new();
+    set_state(&scene, RECORDING_RECORDING);
+    for (size_t i = 0; i < G_N_ELEMENTS(steps); i++) {
+        g_autofree char *text = g_strdup_printf("{\"mint_id\": \"a\"%s}", steps[i].fields);
+        g_autofree char *answer = http_scene_call(&scene, "POST", steps[i].path, text);
+        g_assert_cmpuint(http_answer_status(answer), ==, 200);
+        g_autoptr(JsonObject) body = http_answer_json(answer);
+        g_assert_true(json_object_get_boolean_member(body, "success"));
+        g_assert_cmpstr(json_object_get_string_member(body, "mint_id"), ==, "a");
+        g_assert_cmpstr(json_object_get_string_member(body, "state"), ==, "recording");
+        g_assert_true(json_object_get_boolean_member(body, "paused") == steps[i].paused);
+        g_assert_true(json_object_has_member(body, "paused_time"));
+        g_assert_true(json_object_has_member(body, "stats"));
+        g_assert_true(scene.service->holds == steps[i].holds);
+    }
+    http_scene_clear(&scene);
+}
+
+static void test_commands_that_are_refused(void)
+{
+    static const struct {
+        const char *path, *fields, *known;
+    } rows[] = {
+        {PAUSE, "", "mint_id, hold."},
+        {RESUME, "", "mint_id."},
+        {STOP, ", \"discard\": true", "mint_id, discard."},
+    };
+    HttpScene scene = http_scene_new();
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf("{\"mint_id\": \"a\"%s}", rows[i].fields);
+        outcome_set(&scene.service->refusal, OUTCOME_FAILED, CODE_WRONG_STATE, "It has ended.");
+        g_autofree char *ended = http_scene_call(&scene, "POST", rows[i].path, text);
+        http_assert_error(ended, 409, "wrong_state", "It has ended.");
+        outcome_set(&scene.service->refusal, OUTCOME_FAILED, CODE_NOT_FOUND, "Nobody knows it.");
+        g_autofree char *unknown = http_scene_call(&scene, "POST", rows[i].path, text);
+        http_assert_error(unknown, 404, "not_found", "Nobody knows it.");
+        g_autofree char *bad =
+            http_scene_call(&scene, "POST", rows[i].path, "{\"mint_id\": \"a\", \"x\": 1}");
+        http_assert_error(bad, 400, "bad_request", rows[i].known);
+    }
+    http_scene_clear(&scene);
+}
+
 static void test_status_of_any_name(void)
 {
     static const struct {
@@ -288,6 +368,9 @@ void http_recording_test_add(void)
     g_test_add_func("/http-recording/stop-partial", test_stop_that_is_partial);
     g_test_add_func("/http-recording/stop-without-a-file", test_stop_without_a_file);
     g_test_add_func("/http-recording/stop-from-the-past", test_stop_answers_from_the_past);
+    g_test_add_func("/http-recording/discard", test_discard);
+    g_test_add_func("/http-recording/pause-and-resume", test_pause_and_resume);
+    g_test_add_func("/http-recording/commands-refused", test_commands_that_are_refused);
     g_test_add_func("/http-recording/status-of-any-name", test_status_of_any_name);
     g_test_add_func("/http-recording/active", test_active);
 }

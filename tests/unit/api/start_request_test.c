@@ -38,7 +38,7 @@ static void test_all_fields(void)
     g_assert_cmpstr(request->participants[1], ==, "bob");
     g_assert_null(request->participants[2]);
     g_assert_cmpint(request->publisher_wait_ns, ==, 0);
-    g_assert_cmpint(request->duration_ns, ==, 1500 * NS_PER_MS);
+    g_assert_cmpint(request->max_duration_ns, ==, 1500 * NS_PER_MS);
     g_assert_cmpint(request->idle_ns, ==, 120 * NS_PER_SECOND);
     g_assert_false(wait);
 }
@@ -63,7 +63,7 @@ static void test_only_the_mint_id(void)
         g_assert_false(request->falls_back);
         g_assert_null(request->room);
         g_assert_null(request->participants);
-        g_assert_cmpint(request->duration_ns, ==, 0);
+        g_assert_cmpint(request->max_duration_ns, ==, 0);
         g_assert_cmpint(request->publisher_wait_ns, ==, -1);
         g_assert_cmpint(request->idle_ns, ==, -1);
     }
@@ -92,7 +92,7 @@ static void test_refused_fields(void)
          "There is no field \"mint\"; there are mint_id, output_format, video_quality, encoder, "
          "fallback, "
          "room, "
-         "url, token, participant, publisher_wait, duration, idle, wait."},
+         "url, token, participant, publisher_wait, max_duration, max_size, duration, idle, wait."},
         {"\"a\\u001b\\n\": 1", CODE_BAD_REQUEST, "There is no field \"a??\""},
         {"\"mint_id\": 5", CODE_BAD_REQUEST, "\"mint_id\" has to be text; it is a number."},
         {"\"mint_id\": \"\"", CODE_BAD_REQUEST,
@@ -150,6 +150,18 @@ static void test_refused_fields(void)
         {"\"duration\": \"soon\"", CODE_BAD_REQUEST, "\"duration\" has to be"},
         {"\"duration\": true", CODE_BAD_REQUEST, "\"duration\" has to be"},
         {"\"duration\": [1]", CODE_BAD_REQUEST, "\"duration\" has to be"},
+        {"\"max_duration\": 0", CODE_BAD_REQUEST, "\"max_duration\" has to be seconds"},
+        {"\"max_duration\": 5, \"duration\": \"6s\"", CODE_BAD_REQUEST,
+         "\"duration\" is the older name of \"max_duration\", and they differ"},
+        {"\"max_size\": 65535", CODE_BAD_REQUEST,
+         "\"max_size\" has to be at least 65536 bytes, as a number or as text such as \"500MB\" "
+         "or \"1GiB\"."},
+        {"\"max_size\": -1", CODE_BAD_REQUEST, "\"max_size\" has to be"},
+        {"\"max_size\": 1e6", CODE_BAD_REQUEST, "\"max_size\" has to be"},
+        {"\"max_size\": \"a lot\"", CODE_BAD_REQUEST, "\"max_size\" has to be"},
+        {"\"max_size\": \"1kB\"", CODE_BAD_REQUEST, "\"max_size\" has to be"},
+        {"\"max_size\": true", CODE_BAD_REQUEST, "\"max_size\" has to be"},
+        {"\"max_size\": []", CODE_BAD_REQUEST, "\"max_size\" has to be"},
         {"\"publisher_wait\": -0.5", CODE_BAD_REQUEST, "\"publisher_wait\" has to be"},
         {"\"idle\": {}", CODE_BAD_REQUEST, "\"idle\" has to be"},
         {"\"wait\": \"true\"", CODE_BAD_REQUEST, "\"wait\" has to be true or false; it is text."},
@@ -213,17 +225,67 @@ static void test_mint_id_is_needed(void)
     }
 }
 
+static void test_limits(void)
+{
+    static const struct {
+        const char *fields;
+        int64_t max_duration_ns;
+        uint64_t max_size;
+    } rows[] = {
+        {"\"wait\": true", 0, 0},
+        {"\"max_duration\": 5", 5 * NS_PER_SECOND, 0},
+        {"\"duration\": \"5s\", \"max_duration\": 5.0", 5 * NS_PER_SECOND, 0},
+        {"\"max_size\": 65536", 0, 65536},
+        {"\"max_size\": \"500MB\"", 0, 500000000},
+        {"\"max_size\": \"1GiB\", \"max_duration\": \"1.5m\"", 90 * NS_PER_SECOND, 1 << 30},
+        {"\"max_size\": null, \"max_duration\": null", 0, 0},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf("{\"mint_id\": \"a\", %s}", rows[i].fields);
+        g_autoptr(JsonObject) body = parse(text);
+        g_autoptr(RecordingRequest) request = recording_request_new();
+        Outcome refusal;
+        bool wait;
+        g_assert_true(start_request_read(body, request, &wait, &refusal));
+        g_assert_cmpint(request->max_duration_ns, ==, rows[i].max_duration_ns);
+        g_assert_cmpuint(request->max_size, ==, rows[i].max_size);
+    }
+}
+
+static void test_pause(void)
+{
+    g_autoptr(JsonObject) plain = parse("{\"mint_id\": \"a\"}");
+    g_autoptr(JsonObject) held = parse("{\"mint_id\": \"a\", \"hold\": true}");
+    g_autoptr(JsonObject) wrong = parse("{\"mint_id\": \"a\", \"hold\": \"yes\"}");
+    Outcome refusal;
+    bool holds;
+    g_autofree char *first = pause_request_read(plain, &holds, &refusal);
+    g_assert_cmpstr(first, ==, "a");
+    g_assert_false(holds);
+    g_autofree char *second = pause_request_read(held, &holds, &refusal);
+    g_assert_cmpstr(second, ==, "a");
+    g_assert_true(holds);
+    g_assert_null(pause_request_read(wrong, &holds, &refusal));
+    g_assert_cmpstr(refusal.sentence, ==, "\"hold\" has to be true or false; it is text.");
+    g_assert_null(resume_request_read(held, &refusal));
+    g_assert_cmpstr(refusal.sentence, ==, "There is no field \"hold\"; there are mint_id.");
+}
+
 static void test_stop(void)
 {
-    g_autoptr(JsonObject) body = parse("{\"mint_id\": \"a/b\"}");
+    g_autoptr(JsonObject) body = parse("{\"mint_id\": \"a/b\", \"discard\": true}");
     g_autoptr(JsonObject) unknown = parse("{\"mint_id\": \"a\", \"wait\": true}");
     g_autoptr(JsonObject) empty = parse("{}");
     Outcome refusal;
-    g_autofree char *mint_id = stop_request_read(body, &refusal);
+    bool discards = false;
+    g_autofree char *mint_id = stop_request_read(body, &discards, &refusal);
     g_assert_cmpstr(mint_id, ==, "a/b");
-    g_assert_null(stop_request_read(unknown, &refusal));
-    g_assert_cmpstr(refusal.sentence, ==, "There is no field \"wait\"; there are mint_id.");
-    g_assert_null(stop_request_read(empty, &refusal));
+    g_assert_true(discards);
+    g_assert_null(stop_request_read(unknown, &discards, &refusal));
+    g_assert_cmpstr(refusal.sentence, ==,
+                    "There is no field \"wait\"; there are mint_id, discard.");
+    g_assert_null(stop_request_read(empty, &discards, &refusal));
+    g_assert_false(discards);
     g_assert_cmpint(refusal.code, ==, CODE_BAD_REQUEST);
 }
 
@@ -233,6 +295,8 @@ void start_request_test_add(void)
     g_test_add_func("/start-request/only-the-mint-id", test_only_the_mint_id);
     g_test_add_func("/start-request/one-participant", test_one_participant);
     g_test_add_func("/start-request/refused-fields", test_refused_fields);
+    g_test_add_func("/start-request/limits", test_limits);
+    g_test_add_func("/start-request/pause", test_pause);
     g_test_add_func("/start-request/lengths", test_lengths);
     g_test_add_func("/start-request/mint-id-is-needed", test_mint_id_is_needed);
     g_test_add_func("/start-request/stop", test_stop);

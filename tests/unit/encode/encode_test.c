@@ -253,6 +253,51 @@ static void test_size_and_codec_change(void)
     bench_free(bench);
 }
 
+static void note_luma(void *owner, AVFrame *frame)
+{
+    GArray *lumas = owner;
+    unsigned sum = 0;
+    for (int x = 0; x < frame->width; x++)
+        sum += frame->data[0][frame->height / 2 * frame->linesize[0] + x];
+    const unsigned mean = sum / (unsigned)frame->width;
+    g_array_append_val(lumas, mean);
+}
+
+static GArray *lumas_of(const Bench *bench)
+{
+    GArray *lumas = g_array_new(FALSE, FALSE, sizeof(unsigned));
+    FrameDecoder *decoder = frame_decoder_new((FrameDecoderOut){lumas, note_luma});
+    for (unsigned i = 0; i < bench->frames->len; i++)
+        g_assert_true(frame_decoder_push(decoder, frame_at(bench, i)));
+    frame_decoder_flush(decoder);
+    frame_decoder_free(decoder);
+    return lumas;
+}
+
+/* One black picture behind what came before, then a key frame. */
+static void test_black(void)
+{
+    const int64_t black_ns = START_NS + NS_PER_SECOND, later_ns = black_ns + NS_PER_SECOND / 2;
+    Bench *bench = bench_new(CODEC_H264, "libx264", "ultrafast", (PictureSize){0, 0});
+    feed_media(bench, CODEC_VP8, 160, 120, START_NS, 10);
+    track_encoder_show_black(bench->encoder, black_ns);
+    feed_media(bench, CODEC_VP8, 160, 120, later_ns, 10);
+    /* Too late: the picture has come back. */
+    while (bounded_queue_stats(bench->in).size > 0)
+        g_thread_yield();
+    track_encoder_show_black(bench->encoder, black_ns);
+    bench_finish(bench);
+    g_assert_cmpuint(bench->failures, ==, 0);
+    g_assert_cmpuint(bench->frames->len, ==, 21);
+    g_assert_cmpint(llabs(frame_at(bench, 10)->pts_ns - black_ns), <, NS_PER_MS);
+    g_assert_true(frame_at(bench, 11)->is_key);
+    g_autoptr(GArray) lumas = lumas_of(bench);
+    g_assert_cmpuint(lumas->len, ==, 21);
+    for (unsigned i = 0; i < lumas->len; i++)
+        g_assert_true((g_array_index(lumas, unsigned, i) < 20) == (i == 10));
+    bench_free(bench);
+}
+
 static void test_broken_picture(void)
 {
     Bench *bench = bench_new(CODEC_H264, "libx264", "ultrafast", (PictureSize){0, 0});
@@ -377,6 +422,7 @@ int main(int argc, char **argv)
     g_test_add_func("/encode/pictures/every-output", test_every_output);
     g_test_add_func("/encode/pictures/ceiling", test_ceiling);
     g_test_add_func("/encode/pictures/size-and-codec-change", test_size_and_codec_change);
+    g_test_add_func("/encode/black", test_black);
     g_test_add_func("/encode/pictures/broken", test_broken_picture);
     g_test_add_func("/encode/pictures/no-encoder", test_no_encoder);
     g_test_add_func("/encode/sound/every-codec", test_sound);

@@ -43,6 +43,7 @@ static const struct {
     {CODE_CANCELLED, "cancelled", 503},
     {CODE_NO_CAPACITY, "no_capacity", 503},
     {CODE_INTERRUPTED, "interrupted", 503},
+    {CODE_WRONG_STATE, "wrong_state", 409},
 };
 
 static void test_all_codes(void)

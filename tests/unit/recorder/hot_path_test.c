@@ -46,6 +46,7 @@ typedef struct {
     Cipher *sender, *receiver;
     Pool *pool;
     MediaClock *clock;
+    PauseGate *gate;
     BoundedQueue *queue;
     TrackCounters counters;
     TrackPipeline *pipeline;
@@ -65,12 +66,14 @@ static void open_path(Path *path, CipherProfile profile)
     path->receiver = cipher_new(profile, &keys);
     path->pool = pool_new(1 << 24);
     path->clock = media_clock_new(NS_PER_SECOND);
+    path->gate = pause_gate_new(0, (PauseGateOut){.owner = NULL});
     path->queue = bounded_queue_new(TRACK_VIDEO, 60, 1 << 22);
     const TrackPipelineConfig config = {
         .kind = TRACK_VIDEO,
         .queue = path->queue,
         .counters = &path->counters,
         .clock = path->clock,
+        .gate = path->gate,
         .pool = path->pool,
         .keyframe_timeout_ns = 2 * NS_PER_SECOND,
     };
@@ -83,6 +86,7 @@ static void close_path(Path *path)
 {
     track_pipeline_free(path->pipeline);
     bounded_queue_free(path->queue);
+    pause_gate_free(path->gate);
     media_clock_free(path->clock);
     pool_unref(path->pool);
     cipher_free(path->sender);

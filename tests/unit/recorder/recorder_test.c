@@ -10,5 +10,6 @@ int main(int argc, char **argv)
     checklist_test_add();
     track_pipeline_test_add();
     track_plan_test_add();
+    pause_gate_test_add();
     return g_test_run();
 }

@@ -7,3 +7,4 @@ void verdict_test_add(void);
 void checklist_test_add(void);
 void track_pipeline_test_add(void);
 void track_plan_test_add(void);
+void pause_gate_test_add(void);

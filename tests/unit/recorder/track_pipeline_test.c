@@ -11,6 +11,7 @@
 typedef struct {
     Pool *pool;
     MediaClock *clock;
+    PauseGate *gate;
     BoundedQueue *queue;
     TrackCounters counters;
     TrackPipeline *pipeline;
@@ -24,11 +25,20 @@ static void on_track(void *owner, unsigned track_id)
     fixture->on_track_calls++;
 }
 
+static void on_pause(void *owner, const GatePause *pause)
+{
+    (void)owner;
+    (void)pause;
+}
+
 static Fixture *fixture_new(TrackKind kind)
 {
     Fixture *fixture = g_new0(Fixture, 1);
     fixture->pool = pool_new(1 << 20);
     fixture->clock = media_clock_new(START_NS);
+    fixture->gate =
+        pause_gate_new(3 * NS_PER_SECOND,
+                       (PauseGateOut){.owner = fixture, .paused = on_pause, .resumed = on_pause});
     fixture->queue = bounded_queue_new(kind, 200, 1 << 20);
     const TrackPipelineConfig config = {
         .track_id = 3,
@@ -36,6 +46,7 @@ static Fixture *fixture_new(TrackKind kind)
         .queue = fixture->queue,
         .counters = &fixture->counters,
         .clock = fixture->clock,
+        .gate = fixture->gate,
         .pool = fixture->pool,
         .keyframe_timeout_ns = 2 * NS_PER_SECOND,
     };
@@ -50,6 +61,7 @@ static void fixture_free(Fixture *fixture)
 {
     track_pipeline_free(fixture->pipeline);
     bounded_queue_free(fixture->queue);
+    pause_gate_free(fixture->gate);
     media_clock_free(fixture->clock);
     pool_unref(fixture->pool);
     g_free(fixture);
@@ -114,6 +126,31 @@ static void test_audio(void)
     fixture_free(fixture);
 }
 
+/* Two of five seconds of sound are cut out: no frame is lost from the ledger, none is out of order.
+ */
+static void test_pause(void)
+{
+    static const uint8_t opus[] = {0xf8, 0xff, 0xfe};
+    Fixture *fixture = fixture_new(TRACK_AUDIO);
+    const LedgerRow *row = &fixture->counters.ledger.rows[STAGE_CLOCK];
+    for (uint16_t i = 1; i <= 150; i++) {
+        if (i == 50)
+            pause_gate_pause(fixture->gate, FRAME_NS * i, false);
+        if (i == 100)
+            pause_gate_resume(fixture->gate, FRAME_NS * i);
+        push(fixture, 111, i, opus, sizeof opus);
+    }
+    track_pipeline_stop(fixture->pipeline, START_NS + 5 * NS_PER_SECOND);
+    int64_t last_pts_ns = -1;
+    const unsigned count = drain(fixture, &last_pts_ns);
+    g_assert_cmpuint(ledger_value(&row->dropped[DROP_PAUSED]), ==, 150 - count);
+    g_assert_cmpuint(count, >=, 95);
+    g_assert_cmpuint(count, <=, 101);
+    g_assert_cmpint(llabs(last_pts_ns - count * FRAME_NS), <, 60 * NS_PER_MS);
+    assert_balance(fixture);
+    fixture_free(fixture);
+}
+
 static void test_video_without_keyframe(void)
 {
     /* VP8 descriptor with start of partition 0, then a frame header that says "inter". */
@@ -159,5 +196,6 @@ void track_pipeline_test_add(void)
 {
     g_test_add_func("/recorder/track-pipeline/audio", test_audio);
     g_test_add_func("/recorder/track-pipeline/video-without-keyframe", test_video_without_keyframe);
+    g_test_add_func("/recorder/track-pipeline/pause", test_pause);
     g_test_add_func("/recorder/track-pipeline/rebind-goes-on", test_rebind_goes_on);
 }

@@ -1,3 +1,4 @@
+#include <libavformat/avformat.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -83,8 +84,82 @@ static void test_format(const void *data)
     test_output_free(test);
 }
 
+/* As a player reads it: the last picture lasts as long as its track says. */
+static double seconds_of(const char *path)
+{
+    AVFormatContext *format = NULL;
+    g_assert_cmpint(avformat_open_input(&format, path, NULL, NULL), ==, 0);
+    const double seconds = (double)format->duration / AV_TIME_BASE;
+    avformat_close_input(&format);
+    return seconds;
+}
+
+/* Stopped in a pause that keeps its time: silence and the last picture up to the stop. */
+static void test_held_until(const void *data)
+{
+    const bool has_sound = GPOINTER_TO_INT(data);
+    TestOutput *test = test_output_new(CONTAINER_MP4);
+    test_output_add(test, CODEC_H264, false);
+    if (has_sound)
+        test_output_add(test, CODEC_OPUS, false);
+    for (unsigned i = 0; i < test->track_count; i++)
+        test_output_feed(test, i, 3 * NS_PER_SECOND, 2);
+    output_hold_until(test->output, 12 * NS_PER_SECOND);
+    test_output_stop(test, true);
+    g_assert_cmpint(test->result.outcome.kind, ==, OUTCOME_NONE);
+    g_assert_cmpuint(test->result.file_count, ==, 1);
+    g_assert_false(test->result.files[0].fragmented);
+    g_assert_cmpfloat_with_epsilon(seconds_of(test->result.files[0].path), 9, 0.05);
+    const TestJudgement judgement = test_media_judge(test->result.files[0].path);
+    g_assert_cmpuint(judgement.errors, ==, 0);
+    g_assert_cmpuint(judgement.video_frames, ==, 50);
+    g_assert_cmpuint(judgement.audio_packets, ==, has_sound ? 450 : 0);
+    test_output_free(test);
+}
+
+static unsigned files_in(const char *folder)
+{
+    unsigned count = 0;
+    g_autoptr(GDir) dir = g_dir_open(folder, 0, NULL);
+    while (g_dir_read_name(dir) != NULL)
+        count++;
+    return count;
+}
+
+static void test_discard(void)
+{
+    TestOutput *test = test_output_new(CONTAINER_MP4);
+    test_output_add(test, CODEC_H264, false);
+    test_output_feed(test, 0, 3 * NS_PER_SECOND, 2);
+    test_output_wait(test, &test->opened, 1);
+    g_assert_cmpuint(files_in(test->folder), ==, 1);
+    output_discard(test->output);
+    test_output_stop(test, true);
+    g_assert_cmpuint(test->result.file_count, ==, 0);
+    g_assert_cmpuint(test->result.tracks[0].frames, ==, 50);
+    g_assert_cmpuint(files_in(test->folder), ==, 0);
+    test_output_free(test);
+}
+
+/* What the file will be at most is told before it is finished. */
+static void test_final_bytes(void)
+{
+    TestOutput *test = test_output_new(CONTAINER_MP4);
+    test_output_add(test, CODEC_OPUS, false);
+    test_output_feed(test, 0, 3 * NS_PER_SECOND, 30);
+    test_output_stop(test, true);
+    const OutputProgress progress = output_progress(test->output);
+    g_assert_cmpuint(test->result.files[0].bytes, <=, progress.final_bytes + 2048);
+    g_assert_cmpuint(test->result.files[0].bytes, >, progress.final_bytes / 2);
+    test_output_free(test);
+}
+
 void output_test_add(void)
 {
+    g_test_add_data_func("/output/held-until/picture", GINT_TO_POINTER(false), test_held_until);
+    g_test_add_data_func("/output/held-until/with-sound", GINT_TO_POINTER(true), test_held_until);
+    g_test_add_func("/output/discard", test_discard);
+    g_test_add_func("/output/final-bytes", test_final_bytes);
     for (size_t i = 0; i < G_N_ELEMENTS(format_rows); i++) {
         g_autofree char *path = g_strdup_printf("/output/format/%s", format_rows[i].name);
         g_test_add_data_func(path, &format_rows[i], test_format);

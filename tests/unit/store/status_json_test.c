@@ -105,9 +105,36 @@ static void test_failed(void)
     recording_status_free(status);
 }
 
+static void test_pauses(void)
+{
+    RecordingStatus *status = new_status();
+    status->paused = true;
+    status->paused_ns = 3500 * NS_PER_MS;
+    status->pause_count = 2;
+    status->pauses = calloc(2, sizeof *status->pauses);
+    status->pauses[0] = (StatusPause){2 * NS_PER_SECOND, 4 * NS_PER_SECOND, true};
+    status->pauses[1] = (StatusPause){9 * NS_PER_SECOND, INT64_MAX, false};
+    g_autoptr(JsonNode) node = read_back(status);
+    JsonObject *root = json_node_get_object(node);
+    g_assert_true(json_object_get_boolean_member(root, "paused"));
+    g_assert_false(json_object_get_boolean_member(root, "discarded"));
+    g_assert_cmpfloat(json_object_get_double_member(root, "paused_time"), ==, 3.5);
+    JsonArray *pauses = json_object_get_array_member(root, "pauses");
+    g_assert_cmpuint(json_array_get_length(pauses), ==, 2);
+    JsonObject *first = json_array_get_object_element(pauses, 0);
+    JsonObject *second = json_array_get_object_element(pauses, 1);
+    g_assert_cmpfloat(json_object_get_double_member(first, "start"), ==, 2);
+    g_assert_cmpfloat(json_object_get_double_member(first, "end"), ==, 4);
+    g_assert_true(json_object_get_boolean_member(first, "hold"));
+    g_assert_true(json_object_get_null_member(second, "end"));
+    g_assert_false(json_object_get_boolean_member(second, "hold"));
+    recording_status_free(status);
+}
+
 void status_json_test_add(void)
 {
     g_test_add_func("/store/status-json/running", test_running);
     g_test_add_func("/store/status-json/track", test_track);
     g_test_add_func("/store/status-json/failed", test_failed);
+    g_test_add_func("/store/status-json/pauses", test_pauses);
 }
