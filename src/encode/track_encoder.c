@@ -106,6 +106,7 @@ static void put(TrackEncoder *encoder, Frame *frame)
 {
     while (!has_room(encoder->config.out) && !atomic_load(&encoder->is_hurried))
         rest();
+    frame->came_through_encoder = true;
     bounded_queue_put(encoder->config.out, frame);
     ledger_add(&encoder->frames_out, 1);
 }
@@ -299,6 +300,7 @@ TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEnc
     encoder->config.pool = pool_ref(config->pool);
     encoder->decoder = frame_decoder_new((FrameDecoderOut){encoder, on_decoded});
     encoder->fitter = picture_fitter_new(config->ceiling);
+    encoder->wants_key = config->kind == TRACK_VIDEO;
     require(pthread_create(&encoder->thread, NULL, run, encoder) == 0);
     return encoder;
 }

@@ -13,7 +13,8 @@ typedef struct Frame Frame;
 struct Frame {
     Codec codec;
     bool is_key;
-    uint16_t width, height; /* key frames, as read from the bitstream; else 0 */
+    bool came_through_encoder; /* encoded anew, or handed on by an encoder that failed */
+    uint16_t width, height;    /* key frames, as read from the bitstream; else 0 */
     uint32_t rtp_timestamp;
     uint32_t packets;    /* RTP packets it was made of */
     int64_t arrival_ns;  /* of its first packet, monotonic */

@@ -21,6 +21,7 @@ static const char *const drop_reason_names[DROP_COUNT] = {
     [DROP_CODEC_UNSUPPORTED] = "codec_unsupported",
     [DROP_WRITE_FAILED] = "write_failed",
     [DROP_ENCODER_BEHIND] = "encoder_behind",
+    [DROP_OTHER_LAYER] = "other_layer",
     [DROP_PAUSED] = "paused",
     [DROP_STOPPED] = "stopped",
 };

@@ -39,6 +39,7 @@ typedef struct {
 
 #define STATUS_IDENTITY_MAX 260
 #define STATUS_MAX_GAPS 64
+#define STATUS_MAX_INPUTS 64
 #define STATUS_MAX_EVENTS 256
 #define STATUS_MAX_PAUSES 256
 
@@ -67,7 +68,9 @@ typedef struct {
     int64_t drift_ppb, offset_ns;
     unsigned clock_steps;
     uint32_t width, height;
-    QueueStats queue;
+    TrackInput inputs[STATUS_MAX_INPUTS];
+    unsigned input_count; /* may be more than are kept */
+    QueueStats queue;     /* the one that frames are dropped from */
     LedgerRowValues ledger[STAGE_COUNT];
     Outcome outcome;
 

@@ -25,6 +25,13 @@ typedef enum {
 
 const char *treatment_name(Treatment treatment); /* "passthrough", "layer", ... */
 
+/* What a publisher sends from a moment on. */
+typedef struct {
+    int64_t at_ns; /* on the recording's timeline */
+    Codec codec;
+    uint32_t width, height;
+} TrackInput;
+
 typedef struct {
     Ledger ledger;
 

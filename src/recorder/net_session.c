@@ -49,6 +49,9 @@ static void deliver(void *owner, void *message)
     case NOTICE_ON_TRACK:
         out->on_track(out->owner, notice->number);
         break;
+    case NOTICE_INPUT:
+        out->input_changed(out->owner, notice->number, &notice->input);
+        break;
     case NOTICE_HEAD:
         out->head_correction(out->owner, notice->number, &notice->head);
         break;
@@ -84,6 +87,7 @@ typedef enum {
     COMMAND_CANDIDATE,
     COMMAND_BIND,
     COMMAND_UNBIND,
+    COMMAND_QUEUE,
     COMMAND_KEYFRAME,
     COMMAND_PAUSE,
     COMMAND_RESUME,
@@ -109,6 +113,11 @@ static void on_track(void *owner, unsigned track_id)
     net_wake_at(session, clock_monotonic_ns() + FIRST_REPORT_DELAY_NS);
 }
 
+static void on_input_changed(void *owner, unsigned track_id, const TrackInput *input)
+{
+    net_post_notice(owner, (Notice){.name = NOTICE_INPUT, .number = track_id, .input = *input});
+}
+
 static void make_pipeline(NetSession *session, const NetTrack *track)
 {
     const TrackPipelineConfig config = {
@@ -125,14 +134,17 @@ static void make_pipeline(NetSession *session, const NetTrack *track)
     };
     if (track->track_id >= session->net.pipelines->len)
         g_ptr_array_set_size(session->net.pipelines, (int)track->track_id + 1);
-    session->net.pipelines->pdata[track->track_id] =
-        track_pipeline_new(&config, (TrackPipelineOut){.owner = session, .on_track = on_track});
+    session->net.pipelines->pdata[track->track_id] = track_pipeline_new(
+        &config, (TrackPipelineOut){
+                     .owner = session, .on_track = on_track, .input_changed = on_input_changed});
 }
 
 static void run_bind(NetSession *session, const char *sid, const NetTrack *track)
 {
     if (!net_pipeline_at(session, track->track_id))
         make_pipeline(session, track);
+    track_pipeline_set_layer(net_pipeline_at(session, track->track_id), track->layer_width,
+                             track->layer_height);
     g_hash_table_insert(session->net.tracks, g_strdup(sid), GUINT_TO_POINTER(track->track_id + 1));
     net_bind_sections(session);
 }
@@ -148,6 +160,15 @@ static void run_unbind(NetSession *session, const char *sid)
         return;
     net_drop_ssrcs(session, pipeline);
     track_pipeline_unbind(pipeline, clock_monotonic_ns());
+}
+
+static void run_queue(NetSession *session, const NetTrack *track, bool moves)
+{
+    TrackPipeline *pipeline = net_pipeline_at(session, track->track_id);
+    if (!pipeline)
+        return;
+    track_pipeline_set_queue(pipeline, track->queue, moves);
+    net_wake_at(session, clock_monotonic_ns());
 }
 
 static void run_keyframe(NetSession *session, unsigned track_id)
@@ -262,6 +283,9 @@ static void run_command(void *owner, void *message)
     case COMMAND_UNBIND:
         run_unbind(session, command->text);
         break;
+    case COMMAND_QUEUE:
+        run_queue(session, &command->track, command->flag);
+        break;
     case COMMAND_KEYFRAME:
         run_keyframe(session, command->number);
         break;
@@ -366,6 +390,13 @@ void net_session_bind(NetSession *session, const char *track_sid, const NetTrack
 void net_session_unbind(NetSession *session, const char *track_sid)
 {
     post_command(session, (Command){.name = COMMAND_UNBIND, .text = g_strdup(track_sid)});
+}
+
+void net_session_set_queue(NetSession *session, unsigned track_id, BoundedQueue *queue, bool moves)
+{
+    post_command(session, (Command){.name = COMMAND_QUEUE,
+                                    .flag = moves,
+                                    .track = {.track_id = track_id, .queue = queue}});
 }
 
 void net_session_request_keyframe(NetSession *session, unsigned track_id)

@@ -22,6 +22,7 @@ typedef struct {
     void (*bad_offer)(void *owner, const char *sentence);
     void (*track_confirmed)(void *owner, unsigned track_id); /* it is in an offer */
     void (*on_track)(void *owner, unsigned track_id); /* first packet of known payload type */
+    void (*input_changed)(void *owner, unsigned track_id, const TrackInput *input);
     void (*head_correction)(void *owner, unsigned track_id, const HeadCorrection *head);
     void (*paused)(void *owner, const GatePause *pause);  /* its start is known */
     void (*resumed)(void *owner, const GatePause *pause); /* its end as well */
@@ -51,14 +52,18 @@ void net_session_candidate(NetSession *session, const char *candidate); /* NULL:
 typedef struct {
     unsigned track_id, publisher_id;
     TrackKind kind;
-    BoundedQueue *queue;     /* borrowed until `stopped` */
-    TrackCounters *counters; /* borrowed until `stopped` */
+    BoundedQueue *queue;                /* borrowed until `stopped` */
+    TrackCounters *counters;            /* borrowed until `stopped` */
+    uint32_t layer_width, layer_height; /* asked of the server; 0 = the best */
 } NetTrack;
 
 /* The publication `track_sid` belongs to this track from now on; the first call makes its
  * pipeline. May come before or after the offer that holds it. */
 void net_session_bind(NetSession *session, const char *track_sid, const NetTrack *track);
 void net_session_unbind(NetSession *session, const char *track_sid);
+
+/* Frames of that track go to another queue from now on; see track_pipeline_set_queue(). */
+void net_session_set_queue(NetSession *session, unsigned track_id, BoundedQueue *queue, bool moves);
 void net_session_request_keyframe(NetSession *session, unsigned track_id);
 
 /* Keeps out what comes from now on, up to the first key frame after net_session_resume(). */

@@ -56,6 +56,7 @@ typedef enum {
     NOTICE_BAD_OFFER,
     NOTICE_CONFIRMED,
     NOTICE_ON_TRACK,
+    NOTICE_INPUT,
     NOTICE_HEAD,
     NOTICE_PAUSED,
     NOTICE_RESUMED,
@@ -70,6 +71,7 @@ typedef struct {
     uint32_t number;
     int error;
     HeadCorrection head;
+    TrackInput input;
     GatePause pause;
     PeerStats stats;
 } Notice;

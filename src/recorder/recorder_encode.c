@@ -7,33 +7,6 @@
 #define ENCODER_POOL_BYTES (32U << 20)
 #define BEHIND_SHOWN_NS (5 * NS_PER_SECOND)
 
-/* ---- the plan ---- */
-
-static TrackFacts facts_of(const TrackContext *track, const Publication *publication)
-{
-    TrackFacts facts = {
-        .kind = track->kind,
-        .codec = track->announced,
-        .size = {publication->width, publication->height},
-        .layer_count = MIN(publication->layer_count, TRACK_PLAN_MAX_LAYERS),
-    };
-    for (unsigned i = 0; i < facts.layer_count; i++)
-        facts.layers[i] = (TrackSize){publication->layers[i].width, publication->layers[i].height};
-    return facts;
-}
-
-void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
-                         const Publication *publication)
-{
-    const TrackFacts facts = facts_of(track, publication);
-    const RecordingRequest *request = recorder->request;
-    track->plan = track_plan_make(&facts, request->format, request->quality);
-    if (track->encoder) {
-        track->plan.treatment = TREATMENT_TRANSCODE;
-        track->plan.codec = track->encoder_codec;
-    }
-}
-
 /* ---- settings ---- */
 
 /* The request's options go before the configured ones; the preset's rate is the most. */
@@ -127,10 +100,7 @@ bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
         return true;
     const Config *config = recorder->environment.config;
     const Quality *quality = recorder->request->quality;
-    const bool is_video = track->kind == TRACK_VIDEO;
-    track->encoded =
-        bounded_queue_new(track->kind, is_video ? config->video_max_items : config->audio_max_items,
-                          config->queue_max_bytes);
+    recorder_divert(recorder, track);
     Pool *pool = pool_new(ENCODER_POOL_BYTES);
     track->encoder_codec = track->plan.codec;
     track->encoder_settings = settings_of(recorder, track);
@@ -141,8 +111,8 @@ bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
         .settings = track->encoder_settings,
         .ceiling = {quality->max_width, quality->max_height},
         .encode_timeout_ns = config->encode_timeout_ns,
-        .in = track->queue,
-        .out = track->encoded,
+        .in = track->encode_queue,
+        .out = track->queue,
         .counters = &track->counters,
         .pool = pool,
     };
@@ -168,7 +138,7 @@ void recorder_end_encoders(WebRTCRecorder *recorder)
 static void check_behind(WebRTCRecorder *recorder, TrackContext *track, int64_t now_ns)
 {
     const TrackEncoderStats stats = track_encoder_stats(track->encoder);
-    const uint64_t lost = stats.behind + bounded_queue_stats(track->queue).dropped;
+    const uint64_t lost = stats.behind + bounded_queue_stats(track->encode_queue).dropped;
     const int64_t timeout_ns = recorder->environment.config->encode_timeout_ns;
     const bool hangs = stats.busy_since_ns > 0 && now_ns - stats.busy_since_ns > timeout_ns;
     if (lost == track->encoder_lost && !hangs)

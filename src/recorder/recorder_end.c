@@ -192,6 +192,11 @@ static void begin_stop(WebRTCRecorder *recorder)
 void recorder_net_stopped(WebRTCRecorder *recorder)
 {
     recorder->net_stopped = true;
+    for (unsigned i = 0; i < recorder->tracks->len; i++) {
+        TrackContext *track = recorder->tracks->pdata[i];
+        if (!track->encoder)
+            bounded_queue_end(track->queue);
+    }
     recorder->stop_deadline_ns = clock_monotonic_ns() + FILES_STOP_DEADLINE_NS;
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];

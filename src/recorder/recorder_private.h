@@ -1,8 +1,8 @@
 /* The inside of a WebRTCRecorder, shared by the files that make it up: webrtc_recorder (life and
  * wiring), recorder_signal (what the server says), recorder_tracks (publications),
- * recorder_encode (plans, encoders), recorder_pause (pauses), recorder_deadlines (timeouts),
- * recorder_limits (length and size), recorder_end (stop and verdict), recorder_status (snapshot).
- * Thread: main. */
+ * recorder_input (plans), recorder_encode (encoders), recorder_pause (pauses), recorder_deadlines
+ * (timeouts), recorder_limits (length and size), recorder_end (stop and verdict), recorder_status
+ * (snapshot). Thread: main. */
 #pragma once
 
 #include "recorder/net_session.h"
@@ -116,9 +116,15 @@ void recorder_fail_track(WebRTCRecorder *recorder, TrackContext *track, OutcomeC
 void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track);
 char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
 
-/* recorder_encode */
+/* recorder_input */
 void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
                          const Publication *publication);
+/* Its frames go to `encode_queue` from now on. */
+void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
+/* What arrives is not what was announced, or what came before. */
+void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input);
+
+/* recorder_encode */
 /* What the plan asks for; false when the recording ended for want of an encoder. */
 bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track);
 void recorder_end_encoders(WebRTCRecorder *recorder);

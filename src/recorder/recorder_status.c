@@ -72,11 +72,13 @@ static void copy_track(const TrackContext *track, TrackStatus *status, int64_t n
     status->paused = track->paused;
     status->stalled = track->stalled;
     status->subscribed = track_context_is_subscribed(track);
-    status->queue = bounded_queue_stats(track->queue);
+    status->queue = bounded_queue_stats(track_context_input_queue(track));
     status->outcome = track->outcome;
     recorder_copy_encoder(track, status, now_ns);
     copy_counters(track, status, now_ns);
     copy_ledger(track, status);
+    status->input_count = track->input_count;
+    memcpy(status->inputs, track->inputs, sizeof status->inputs);
     if (track->has_result)
         copy_result(track, status);
 }

@@ -156,6 +156,8 @@ static bool put_into_output(WebRTCRecorder *recorder, TrackContext *track)
 {
     if (!recorder_start_encoder(recorder, track))
         return false;
+    if (track->plan.awaits_size)
+        recorder_divert(recorder, track);
     OutputSlot *slot = recorder_output_for(recorder, track);
     if (!slot)
         return false;
@@ -165,8 +167,7 @@ static bool put_into_output(WebRTCRecorder *recorder, TrackContext *track)
         .kind = track->kind,
         .expected_codec = track->plan.codec,
         .muted = track->muted,
-        .is_encoded = track->encoder != NULL,
-        .queue = track->encoder ? track->encoded : track->queue,
+        .queue = track->queue,
         .counters = &track->counters,
         .language = "und",
     };
@@ -186,8 +187,10 @@ static void receive(WebRTCRecorder *recorder, TrackContext *track)
         .track_id = track->id,
         .publisher_id = track->publisher_id,
         .kind = track->kind,
-        .queue = track->queue,
+        .queue = track_context_input_queue(track),
         .counters = &track->counters,
+        .layer_width = track->plan.layer.width,
+        .layer_height = track->plan.layer.height,
     };
     net_session_bind(recorder->net, track->sid, &net_track);
     recorder_subscribe(recorder, track);
@@ -217,6 +220,8 @@ static void admit(WebRTCRecorder *recorder, const Participant *participant,
         return;
     if (!is_new) {
         OutputSlot *slot = recorder->outputs->pdata[track->output];
+        if (!recorder_start_encoder(recorder, track))
+            return;
         output_set_muted(slot->output, track->id, track->muted);
     }
     receive(recorder, track);

@@ -21,20 +21,26 @@ void track_context_free(TrackContext *track)
 {
     if (!track)
         return;
-    bounded_queue_end(track->queue);
-    if (track->encoder)
+    if (track->encoder) {
+        bounded_queue_end(track->encode_queue);
         track_encoder_hurry(track->encoder);
+    }
     if (!track_encoder_free(track->encoder)) {
         log_error("recorder", NULL, "The encoder of track %s hangs; its memory is lost.",
                   track->sid);
         return;
     }
     bounded_queue_free(track->queue);
-    bounded_queue_free(track->encoded);
+    bounded_queue_free(track->encode_queue);
     g_free(track->identity);
     g_free(track->sid);
     g_free(track->participant_sid);
     g_free(track);
+}
+
+BoundedQueue *track_context_input_queue(const TrackContext *track)
+{
+    return track->is_diverted ? track->encode_queue : track->queue;
 }
 
 TrackSource track_context_source(const Publication *publication)

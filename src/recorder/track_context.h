@@ -7,6 +7,7 @@
 #include "encode/track_encoder.h"
 #include "flow/bounded_queue.h"
 #include "flow/outcome.h"
+#include "flow/recording_status.h"
 #include "flow/track.h"
 #include "recorder/track_plan.h"
 #include "signal/room_view.h"
@@ -21,12 +22,14 @@ typedef struct {
     TrackSource source; /* never unknown: camera or microphone by kind then */
     unsigned nth;       /* a further track of the same identity, kind and source */
 
-    BoundedQueue *queue;
+    BoundedQueue *queue; /* to the file */
     TrackCounters counters;
 
     TrackPlan plan;
-    TrackEncoder *encoder; /* between `queue` and `encoded`; NULL: as published */
-    BoundedQueue *encoded;
+    TrackFacts facts;      /* that the plan was made from */
+    TrackEncoder *encoder; /* between `encode_queue` and `queue`; NULL: as published */
+    BoundedQueue *encode_queue;
+    bool is_diverted; /* frames go to `encode_queue`: to the encoder, or to wait for the plan */
     Codec encoder_codec;
     EncoderSettings encoder_settings;
     bool holds_encode_slot;
@@ -49,6 +52,9 @@ typedef struct {
     uint64_t subscriptions;
     Outcome outcome; /* why it fails or failed; NONE while there is hope */
 
+    TrackInput inputs[STATUS_MAX_INPUTS]; /* what arrived, by when it began */
+    unsigned input_count;                 /* may be more than are kept */
+
     OutputTrackResult result;
     bool has_result;
 } TrackContext;
@@ -69,6 +75,9 @@ bool track_context_is_screen(const TrackContext *track);
 /* A publication begins to carry it: what the last one's life left is reset. */
 void track_context_publish(TrackContext *track, const Participant *participant,
                            const Publication *publication);
+
+/* Where the net side puts its frames. */
+BoundedQueue *track_context_input_queue(const TrackContext *track);
 
 /* Confirmed and OnTrack, or confirmed and muted. */
 bool track_context_is_subscribed(const TrackContext *track);

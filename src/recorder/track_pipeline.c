@@ -10,6 +10,8 @@
 /* The server begins every track with a key frame: only when it does not come is one asked for. */
 #define FIRST_KEYFRAME_PATIENCE_NS (300 * NS_PER_MS)
 #define NACKS_AT_ONCE 256
+#define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
+#define INPUT_CHANGES_MAX 256 /* told; somebody may change at every picture */
 
 struct TrackPipeline {
     TrackPipelineConfig config;
@@ -23,6 +25,11 @@ struct TrackPipeline {
     bool head_known;     /* and told */
     int64_t head_end_ns; /* up to where it reaches */
     bool nacks_open;
+
+    TrackInput input; /* of the last key frame */
+    unsigned input_changes;
+    uint32_t layer_length;     /* of the longer side; 0 = every picture is welcome */
+    int64_t layer_deadline_ns; /* 0 = it begins with the next picture */
 
     bool keyframe_wanted;
     int64_t pli_due_ns, last_pli_ns, pli_back_off_ns;
@@ -136,6 +143,33 @@ static bool on_is_flowing(void *owner)
     return is_flowing(owner, clock_monotonic_ns());
 }
 
+static void note_input(TrackPipeline *pipeline, const Frame *frame)
+{
+    const TrackInput input = {frame->pts_ns, frame->codec, frame->width, frame->height};
+    const TrackInput *last = &pipeline->input;
+    if (!frame->is_key || frame->width == 0 ||
+        (input.codec == last->codec && input.width == last->width && input.height == last->height))
+        return;
+    pipeline->input = input;
+    if (pipeline->input_changes++ < INPUT_CHANGES_MAX)
+        pipeline->out.input_changed(pipeline->out.owner, pipeline->config.track_id, &input);
+}
+
+/* The server begins with the best layer and changes to the one that was asked for. */
+static bool is_of_other_layer(TrackPipeline *pipeline, const Frame *frame)
+{
+    if (pipeline->layer_length == 0)
+        return false;
+    if (pipeline->layer_deadline_ns == 0)
+        pipeline->layer_deadline_ns = frame->arrival_ns + LAYER_PATIENCE_NS;
+    const bool is_it = MAX(frame->width, frame->height) <= pipeline->layer_length;
+    const bool is_late = frame->arrival_ns >= pipeline->layer_deadline_ns;
+    if (!frame->is_key || (!is_it && !is_late))
+        return true;
+    pipeline->layer_length = 0;
+    return false;
+}
+
 static void on_frame(void *owner, Frame *frame)
 {
     TrackPipeline *pipeline = owner;
@@ -148,6 +182,14 @@ static void on_frame(void *owner, Frame *frame)
         frame_unref(frame);
         return;
     }
+    if (is_of_other_layer(pipeline, frame)) {
+        ledger_add(&row->dropped[DROP_OTHER_LAYER], 1);
+        want_keyframe(pipeline, pipeline->layer_deadline_ns);
+        frame_unref(frame);
+        return;
+    }
+    if (pipeline->config.kind == TRACK_VIDEO)
+        note_input(pipeline, frame);
     pause_gate_push(pipeline->gate_track, frame);
     update_held(pipeline);
 }
@@ -223,6 +265,23 @@ void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns)
     pipeline->receiver = NULL;
     pipeline->keyframe_wanted = false;
     pipeline->nacks_open = false;
+}
+
+void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool moves)
+{
+    BoundedQueue *former = pipeline->config.queue;
+    Frame *frame = NULL;
+    pipeline->config.queue = queue;
+    while (moves && bounded_queue_get(former, &frame) == QUEUE_FRAME)
+        bounded_queue_put(queue, frame);
+    if (!moves)
+        want_keyframe(pipeline, 0);
+}
+
+void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height)
+{
+    pipeline->layer_length = MAX(width, height);
+    pipeline->layer_deadline_ns = 0;
 }
 
 static int64_t pli_deadline(const TrackPipeline *pipeline)

@@ -27,6 +27,8 @@ typedef struct {
     void *owner;
     /* The first packet of a known payload type since the last bind. */
     void (*on_track)(void *owner, unsigned track_id);
+    /* A key frame of another codec or size than the last one, the first included. */
+    void (*input_changed)(void *owner, unsigned track_id, const TrackInput *input);
 } TrackPipelineOut;
 
 TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipelineOut out);
@@ -37,6 +39,14 @@ void track_pipeline_bind(TrackPipeline *pipeline, uint32_t ssrc, uint32_t rtx_ss
                          const ReceiverPayload *payloads, unsigned count);
 /* It is over: what is held is handed on. */
 void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns);
+
+/* Where frames go from now on; `moves` takes along those that still wait, else a key frame is asked
+ * for. */
+void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool moves);
+
+/* The server was asked for a layer of that size: larger pictures are left out until it comes, three
+ * seconds at most. Zero: every picture is welcome. */
+void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height);
 
 /* Returns when to call track_pipeline_feedback(). */
 int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet);

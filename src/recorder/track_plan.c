@@ -51,6 +51,8 @@ TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Q
     const bool is_small = facts->kind == TRACK_AUDIO || fits(facts->size, quality);
     const bool has_layer = !is_small && find_layer(facts, quality, &plan.layer);
     if (keeps && is_small) {
+        plan.awaits_size = facts->kind == TRACK_VIDEO && facts->size.height == 0 &&
+                           quality->max_height > 0 && encoding != ENCODING_NONE;
         snprintf(plan.why, sizeof plan.why, "%s goes into %s as published.",
                  codec_name(facts->codec), format->name);
         return plan;

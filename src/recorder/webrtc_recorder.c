@@ -163,6 +163,14 @@ static void on_track(void *owner, unsigned track_id)
     recorder_advance(recorder);
 }
 
+static void on_input_changed(void *owner, unsigned track_id, const TrackInput *input)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_track(recorder, track_id);
+    if (track && !recorder_is_ending(recorder))
+        recorder_input_changed(recorder, track, input);
+}
+
 static void on_head_correction(void *owner, unsigned track_id, const HeadCorrection *head)
 {
     WebRTCRecorder *recorder = owner;
@@ -326,6 +334,7 @@ static NetSessionOut net_out(WebRTCRecorder *recorder)
         .bad_offer = on_bad_offer,
         .track_confirmed = on_track_confirmed,
         .on_track = on_track,
+        .input_changed = on_input_changed,
         .head_correction = on_head_correction,
         .paused = on_paused,
         .resumed = on_resumed,

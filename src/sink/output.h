@@ -32,7 +32,6 @@ typedef struct {
     Codec expected_codec;    /* as the room announced it; CODEC_UNKNOWN if not */
     bool muted;              /* nothing will come now: the header does not wait for it; an Opus
                                 track is put in all the same, filled with silence */
-    bool is_encoded;         /* it comes out of an encoder: STAGE_ENCODE stands for STAGE_QUEUE */
     BoundedQueue *queue;     /* borrowed until output_free */
     TrackCounters *counters; /* STAGE_QUEUE's out and STAGE_WRITE are kept here; borrowed */
     char language[16];       /* "und" */

@@ -41,7 +41,7 @@ static void update_held(const SinkTrack *track)
 
 static void take(SinkTrack *track, Frame *frame, int64_t now_ns)
 {
-    const Stage former = track->info.is_encoded ? STAGE_ENCODE : STAGE_QUEUE;
+    const Stage former = frame->came_through_encoder ? STAGE_ENCODE : STAGE_QUEUE;
     ledger_add(&track->info.counters->ledger.rows[former].out, 1);
     ledger_add(&write_row(track)->in, 1);
     if (track->count == 0 && track->part == NULL)

@@ -101,6 +101,21 @@ static JsonArray *gaps_json(const TrackStatus *track)
     return gaps;
 }
 
+/* The first is what it began with. */
+static JsonArray *inputs_json(const TrackStatus *track)
+{
+    JsonArray *inputs = json_array_new();
+    for (unsigned i = 0; i < MIN(track->input_count, STATUS_MAX_INPUTS); i++) {
+        JsonObject *input = json_object_new();
+        json_object_set_double_member(input, "at", seconds(track->inputs[i].at_ns));
+        set_text(input, "codec", codec_name(track->inputs[i].codec));
+        set_count(input, "width", track->inputs[i].width);
+        set_count(input, "height", track->inputs[i].height);
+        json_array_add_object_element(inputs, input);
+    }
+    return inputs;
+}
+
 static void set_track_counters(JsonObject *object, const TrackStatus *track)
 {
     set_count(object, "packets", track->packets);
@@ -175,6 +190,7 @@ static JsonObject *track_json(const TrackStatus *track)
     json_object_set_double_member(object, "first_pts", seconds(track->first_pts_ns));
     json_object_set_double_member(object, "last_pts", seconds(track->last_pts_ns));
     set_count(object, "size_changes", track->size_changes);
+    json_object_set_array_member(object, "inputs", inputs_json(track));
     set_count(object, "gap_count", track->gap_count);
     json_object_set_array_member(object, "gaps", gaps_json(track));
     set_outcome(object, &track->outcome);

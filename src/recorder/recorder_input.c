@@ -1,0 +1,81 @@
+#include "recorder/recorder_private.h"
+
+static TrackFacts facts_of(const TrackContext *track, const Publication *publication)
+{
+    TrackFacts facts = {
+        .kind = track->kind,
+        .codec = track->announced,
+        .size = {publication->width, publication->height},
+        .layer_count = MIN(publication->layer_count, TRACK_PLAN_MAX_LAYERS),
+    };
+    for (unsigned i = 0; i < facts.layer_count; i++)
+        facts.layers[i] = (TrackSize){publication->layers[i].width, publication->layers[i].height};
+    return facts;
+}
+
+void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
+                         const Publication *publication)
+{
+    const RecordingRequest *request = recorder->request;
+    track->facts = facts_of(track, publication);
+    track->plan = track_plan_make(&track->facts, request->format, request->quality);
+    if (track->encoder) {
+        track->plan.treatment = TREATMENT_TRANSCODE;
+        track->plan.codec = track->encoder_codec;
+    }
+}
+
+void recorder_divert(WebRTCRecorder *recorder, TrackContext *track)
+{
+    const Config *config = recorder->environment.config;
+    const bool is_video = track->kind == TRACK_VIDEO;
+    if (!track->encode_queue)
+        track->encode_queue = bounded_queue_new(
+            track->kind, is_video ? config->video_max_items : config->audio_max_items,
+            config->queue_max_bytes);
+    if (!track->is_diverted && track->asked)
+        net_session_set_queue(recorder->net, track->id, track->encode_queue, false);
+    track->is_diverted = true;
+}
+
+static void note_input(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input)
+{
+    const unsigned count = track->input_count++;
+    if (count < STATUS_MAX_INPUTS)
+        track->inputs[count] = *input;
+    if (count == 0)
+        return;
+    g_autofree char *name = recorder_track_name(track);
+    recorder_note(recorder, "The %s is now %ux%u, %s.", name, input->width, input->height,
+                  codec_name(input->codec));
+}
+
+/* The plan without an encoder stands: what waited for it goes on. */
+static void stay(WebRTCRecorder *recorder, TrackContext *track)
+{
+    if (!track->is_diverted)
+        return;
+    track->is_diverted = false;
+    net_session_set_queue(recorder->net, track->id, track->queue, true);
+}
+
+/* A camera that was announced without a size, or that grew over the ceiling. */
+void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input)
+{
+    const RecordingRequest *request = recorder->request;
+    note_input(recorder, track, input);
+    if (track->encoder)
+        return;
+    track->facts.codec = input->codec;
+    track->facts.size = (TrackSize){input->width, input->height};
+    const TrackPlan plan = track_plan_make(&track->facts, request->format, request->quality);
+    if (plan.treatment == TREATMENT_TRANSCODE) {
+        g_autofree char *name = recorder_track_name(track);
+        track->plan = plan;
+        recorder_note(recorder, "The %s has to be encoded: %s", name, plan.why);
+        if (!recorder_start_encoder(recorder, track))
+            return;
+    }
+    if (!track->encoder)
+        stay(recorder, track);
+}
