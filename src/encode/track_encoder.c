@@ -32,10 +32,11 @@ struct TrackEncoder {
     bool wants_key;      /* references are gone */
     bool is_behind;      /* the picture that is decoded now is not encoded */
     uint64_t errors_seen;
+    PictureSize size; /* of the last key frame */
 
     atomic_bool is_hurried;
     atomic_bool key_requested;
-    _Atomic uint64_t frames_out, undecodable, behind, timeouts;
+    _Atomic uint64_t frames_out, undecodable, behind, timeouts, size_changes;
     _Atomic int64_t busy_ns, busy_since_ns;
 };
 
@@ -186,8 +187,19 @@ static void begin_anew(TrackEncoder *encoder)
     post(encoder, tell_need_keyframe, "");
 }
 
+static void note_size(TrackEncoder *encoder, const Frame *frame)
+{
+    const PictureSize size = {frame->width, frame->height}, last = encoder->size;
+    if (!frame->is_key || size.width == 0)
+        return;
+    if (last.width != 0 && (size.width != last.width || size.height != last.height))
+        ledger_add(&encoder->size_changes, 1);
+    encoder->size = size;
+}
+
 static void encode(TrackEncoder *encoder, const Frame *frame)
 {
+    note_size(encoder, frame);
     const int64_t begin_ns = clock_monotonic_ns();
     atomic_store(&encoder->busy_since_ns, begin_ns);
     const bool is_decodable = frame_decoder_push(encoder->decoder, frame);
@@ -272,7 +284,7 @@ TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEnc
     encoder->events = *events;
     encoder->config.pool = pool_ref(config->pool);
     encoder->decoder = frame_decoder_new((FrameDecoderOut){encoder, on_decoded});
-    encoder->fitter = picture_fitter_new(config->ceiling);
+    encoder->fitter = picture_fitter_new(config->published, config->ceiling);
     require(pthread_create(&encoder->thread, NULL, run, encoder) == 0);
     return encoder;
 }
@@ -307,6 +319,7 @@ TrackEncoderStats track_encoder_stats(const TrackEncoder *encoder)
         .undecodable = ledger_value(&encoder->undecodable),
         .behind = ledger_value(&encoder->behind),
         .timeouts = ledger_value(&encoder->timeouts),
+        .size_changes = (unsigned)ledger_value(&encoder->size_changes),
         .busy_ns = atomic_load(&encoder->busy_ns),
         .busy_since_ns = atomic_load(&encoder->busy_since_ns),
     };

@@ -18,7 +18,8 @@ typedef struct {
     TrackKind kind;
     Codec codec; /* to encode to */
     EncoderSettings settings;
-    PictureSize ceiling; /* zero = none */
+    PictureSize published; /* the picture to come at its best; zero = not known */
+    PictureSize ceiling;   /* zero = none */
     int64_t encode_timeout_ns;
     BoundedQueue *in, *out;  /* borrowed; `out` is ended when `in` has ended */
     TrackCounters *counters; /* STAGE_QUEUE's out and STAGE_ENCODE are kept here; borrowed */
@@ -51,6 +52,7 @@ typedef struct {
     uint64_t undecodable;
     uint64_t behind;       /* decoded and left out, because more waited than half the queue */
     uint64_t timeouts;     /* frames that took longer than the timeout */
+    unsigned size_changes; /* of what came in */
     int64_t busy_ns;       /* spent in the codecs */
     int64_t busy_since_ns; /* monotonic: when the frame in the codecs went in; 0 = none */
 } TrackEncoderStats;

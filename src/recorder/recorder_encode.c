@@ -142,6 +142,7 @@ bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
         .kind = track->kind,
         .codec = track->plan.codec,
         .settings = track->encoder_settings,
+        .published = {track->plan.size.width, track->plan.size.height},
         .ceiling = {quality->max_width, quality->max_height},
         .encode_timeout_ns = config->encode_timeout_ns,
         .in = track->queue,
@@ -214,6 +215,7 @@ void recorder_copy_encoder(const TrackContext *track, TrackStatus *status, int64
     status->undecodable_frames = stats.undecodable;
     status->left_out_frames = stats.behind;
     status->encode_timeouts = stats.timeouts;
+    status->size_changes = stats.size_changes;
     status->encoder_busy_ns = stats.busy_ns;
     status->encoder_behind = track->behind_ns > 0 && now_ns - track->behind_ns < BEHIND_SHOWN_NS;
 }

@@ -50,7 +50,7 @@ static void copy_result(const TrackContext *track, TrackStatus *status)
     const OutputTrackResult *result = &track->result;
     status->first_pts_ns = result->first_pts_ns;
     status->last_pts_ns = result->last_pts_ns;
-    status->size_changes = result->size_changes;
+    status->size_changes += result->size_changes;
     status->gap_count = result->gap_count;
     const unsigned gaps = MIN(result->gap_count, G_N_ELEMENTS(result->gaps));
     for (unsigned i = 0; i < MIN(gaps, STATUS_MAX_GAPS); i++) {

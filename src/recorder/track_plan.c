@@ -45,11 +45,14 @@ static void refuse(TrackPlan *plan, const TrackFacts *facts, const Format *forma
 
 TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Quality *quality)
 {
-    TrackPlan plan = {.treatment = TREATMENT_PASSTHROUGH, .codec = facts->codec};
+    TrackPlan plan = {
+        .treatment = TREATMENT_PASSTHROUGH, .codec = facts->codec, .size = facts->size};
     const Codec target = format_target(format, quality, facts->kind);
     const bool keeps = facts->codec == CODEC_UNKNOWN || format_keeps(format, quality, facts->codec);
     const bool is_small = facts->kind == TRACK_AUDIO || fits(facts->size, quality);
     const bool has_layer = !is_small && find_layer(facts, quality, &plan.layer);
+    if (has_layer)
+        plan.size = plan.layer;
     if (keeps && is_small) {
         snprintf(plan.why, sizeof plan.why, "%s goes into %s as published.",
                  codec_name(facts->codec), format->name);

@@ -24,6 +24,7 @@ typedef struct {
     Treatment treatment;
     Codec codec;     /* in the file */
     TrackSize layer; /* what the server is asked for; zero = the best */
+    TrackSize size;  /* of what will come; zero = the room does not say */
     char why[160];   /* a sentence */
 } TrackPlan;
 
