@@ -6,13 +6,14 @@
 
 #include "base/check.h"
 
-#define SIZE_MIN 16 /* less is too little for an encoder */
+#define SIZE_MIN 16         /* less is too little for an encoder */
+#define SAME_SHAPE_MAX 1.03 /* between ratios of sides: low layers are rounded */
 #define FORMAT AV_PIX_FMT_YUV420P
 
 struct PictureFitter {
-    PictureSize ceiling, size;
-    PictureSize shape; /* of the last picture, to notice a change */
-    AVFrame *canvas;
+    PictureSize published, ceiling, size;
+    PictureSize shape;       /* of the last picture, to notice a change */
+    AVFrame *canvas, *inner; /* the output, and what is framed in it */
     struct SwsContext *scaler;
 };
 
@@ -58,10 +59,23 @@ PictureSize picture_size_fit(PictureSize picture, PictureSize ceiling)
     return size;
 }
 
-PictureFitter *picture_fitter_new(PictureSize ceiling)
+PictureSize picture_size_whole(PictureSize first, PictureSize published)
+{
+    if ((first.height > first.width) != (published.height > published.width))
+        published = (PictureSize){published.height, published.width};
+    if (published.width <= first.width || published.height <= first.height)
+        return first;
+    const double wider = (double)published.width / first.width;
+    const double higher = (double)published.height / first.height;
+    const bool has_its_shape = wider < higher * SAME_SHAPE_MAX && higher < wider * SAME_SHAPE_MAX;
+    return has_its_shape ? published : first;
+}
+
+PictureFitter *picture_fitter_new(PictureSize published, PictureSize ceiling)
 {
     PictureFitter *fitter = calloc(1, sizeof *fitter);
     require(fitter != NULL);
+    fitter->published = published;
     fitter->ceiling = ceiling;
     return fitter;
 }
@@ -71,6 +85,7 @@ void picture_fitter_free(PictureFitter *fitter)
     if (fitter == NULL)
         return;
     av_frame_free(&fitter->canvas);
+    av_frame_free(&fitter->inner);
     sws_freeContext(fitter->scaler);
     free(fitter);
 }
@@ -100,32 +115,53 @@ static bool is_usable(const AVFrame *picture)
     return picture->width > 0 && picture->height > 0 && picture->format != AV_PIX_FMT_NONE;
 }
 
+static AVFrame *sized(AVFrame **frame, PictureSize size)
+{
+    if (*frame != NULL && (uint32_t)(*frame)->width == size.width &&
+        (uint32_t)(*frame)->height == size.height)
+        return *frame;
+    av_frame_free(frame);
+    return *frame = new_canvas(size);
+}
+
+static bool scale(PictureFitter *fitter, const AVFrame *picture, AVFrame *target)
+{
+    fitter->scaler =
+        sws_getCachedContext(fitter->scaler, picture->width, picture->height, picture->format,
+                             target->width, target->height, FORMAT, SWS_BILINEAR, NULL, NULL, NULL);
+    return fitter->scaler != NULL &&
+           sws_scale(fitter->scaler, (const uint8_t *const *)picture->data, picture->linesize, 0,
+                     picture->height, target->data, target->linesize) > 0;
+}
+
+/* Scaled straight into its place it would spill over its right edge: the scaler fills vectors. */
+static void place(AVFrame *canvas, const AVFrame *inner)
+{
+    const int left = ((canvas->width - inner->width) / 2) & ~1;
+    const int top = ((canvas->height - inner->height) / 2) & ~1;
+    for (unsigned i = 0; i < 3; i++) {
+        const int shift = i > 0;
+        uint8_t *corner = canvas->data[i] + (top >> shift) * canvas->linesize[i] + (left >> shift);
+        av_image_copy_plane(corner, canvas->linesize[i], inner->data[i], inner->linesize[i],
+                            inner->width >> shift, inner->height >> shift);
+    }
+}
+
 static AVFrame *draw(PictureFitter *fitter, const AVFrame *picture)
 {
     const PictureSize shape = {(uint32_t)picture->width, (uint32_t)picture->height};
     const PictureSize drawn = inside(shape, fitter->size, 1e9);
-    if (fitter->canvas == NULL)
-        fitter->canvas = new_canvas(fitter->size);
-    require(av_frame_make_writable(fitter->canvas) == 0);
-    if (shape.width != fitter->shape.width || shape.height != fitter->shape.height)
-        blacken(fitter->canvas);
+    AVFrame *canvas = sized(&fitter->canvas, fitter->size);
+    require(av_frame_make_writable(canvas) == 0);
+    const bool is_framed = drawn.width < fitter->size.width || drawn.height < fitter->size.height;
+    if (is_framed && (shape.width != fitter->shape.width || shape.height != fitter->shape.height))
+        blacken(canvas);
     fitter->shape = shape;
-    fitter->scaler = sws_getCachedContext(fitter->scaler, picture->width, picture->height,
-                                          picture->format, (int)drawn.width, (int)drawn.height,
-                                          FORMAT, SWS_BILINEAR, NULL, NULL, NULL);
-    if (fitter->scaler == NULL)
+    AVFrame *target = is_framed ? sized(&fitter->inner, drawn) : canvas;
+    if (!scale(fitter, picture, target))
         return NULL;
-    const uint32_t left = ((fitter->size.width - drawn.width) / 2) & ~1u;
-    const uint32_t top = ((fitter->size.height - drawn.height) / 2) & ~1u;
-    AVFrame *canvas = fitter->canvas;
-    uint8_t *const planes[4] = {
-        canvas->data[0] + top * (uint32_t)canvas->linesize[0] + left,
-        canvas->data[1] + top / 2 * (uint32_t)canvas->linesize[1] + left / 2,
-        canvas->data[2] + top / 2 * (uint32_t)canvas->linesize[2] + left / 2,
-    };
-    if (sws_scale(fitter->scaler, (const uint8_t *const *)picture->data, picture->linesize, 0,
-                  picture->height, planes, canvas->linesize) <= 0)
-        return NULL;
+    if (is_framed)
+        place(canvas, target);
     canvas->pts = picture->pts;
     return canvas;
 }
@@ -134,9 +170,10 @@ AVFrame *picture_fitter_fit(PictureFitter *fitter, AVFrame *picture)
 {
     if (!is_usable(picture))
         return NULL;
+    const PictureSize shape = {(uint32_t)picture->width, (uint32_t)picture->height};
     if (fitter->size.width == 0)
-        fitter->size = picture_size_fit(
-            (PictureSize){(uint32_t)picture->width, (uint32_t)picture->height}, fitter->ceiling);
+        fitter->size =
+            picture_size_fit(picture_size_whole(shape, fitter->published), fitter->ceiling);
     if (picture->format == FORMAT && (uint32_t)picture->width == fitter->size.width &&
         (uint32_t)picture->height == fitter->size.height)
         return picture;

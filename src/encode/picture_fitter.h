@@ -1,6 +1,6 @@
 /* Brings pictures of any size, orientation and pixel format into the one size of an output: the
- * first picture's, reduced to a ceiling and made even; what has another shape later is framed in
- * black.
+ * published one, or the first picture's where that has another shape, reduced to a ceiling and made
+ * even; what has another shape later is framed in black.
  * Thread: one at a time (an encoder's). */
 #pragma once
 
@@ -16,9 +16,14 @@ typedef struct {
  * a portrait picture; zero is none. */
 PictureSize picture_size_fit(PictureSize picture, PictureSize ceiling);
 
+/* A server begins with a low layer and an encoder with a small picture: `published`, turned like
+ * the first picture, where it has that picture's shape and is larger, else the first picture's
+ * size. Zero is not known. */
+PictureSize picture_size_whole(PictureSize first, PictureSize published);
+
 typedef struct PictureFitter PictureFitter;
 
-PictureFitter *picture_fitter_new(PictureSize ceiling);
+PictureFitter *picture_fitter_new(PictureSize published, PictureSize ceiling);
 void picture_fitter_free(PictureFitter *fitter);
 
 /* A picture of the output's size in YUV 4:2:0, borrowed until the next call: the given one where it

@@ -299,7 +299,7 @@ TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEnc
     encoder->events = *events;
     encoder->config.pool = pool_ref(config->pool);
     encoder->decoder = frame_decoder_new((FrameDecoderOut){encoder, on_decoded});
-    encoder->fitter = picture_fitter_new(config->ceiling);
+    encoder->fitter = picture_fitter_new(config->published, config->ceiling);
     encoder->wants_key = config->kind == TRACK_VIDEO;
     require(pthread_create(&encoder->thread, NULL, run, encoder) == 0);
     return encoder;

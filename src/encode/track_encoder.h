@@ -18,7 +18,8 @@ typedef struct {
     TrackKind kind;
     Codec codec; /* to encode to */
     EncoderSettings settings;
-    PictureSize ceiling; /* zero = none */
+    PictureSize published; /* the picture to come at its best; zero = not known */
+    PictureSize ceiling;   /* zero = none */
     int64_t encode_timeout_ns;
     BoundedQueue *in, *out;  /* borrowed; `out` is ended when `in` has ended */
     TrackCounters *counters; /* STAGE_QUEUE's out and STAGE_ENCODE are kept here; borrowed */

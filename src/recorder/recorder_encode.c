@@ -109,6 +109,7 @@ bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
         .kind = track->kind,
         .codec = track->plan.codec,
         .settings = track->encoder_settings,
+        .published = {track->plan.size.width, track->plan.size.height},
         .ceiling = {quality->max_width, quality->max_height},
         .encode_timeout_ns = config->encode_timeout_ns,
         .in = track->encode_queue,

@@ -41,10 +41,13 @@ void recorder_divert(WebRTCRecorder *recorder, TrackContext *track)
 static void note_input(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input)
 {
     const unsigned count = track->input_count++;
+    const TrackInput last = track->input;
+    track->input = *input;
     if (count < STATUS_MAX_INPUTS)
         track->inputs[count] = *input;
     if (count == 0)
         return;
+    track->size_changes += input->width != last.width || input->height != last.height;
     g_autofree char *name = recorder_track_name(track);
     recorder_note(recorder, "The %s is now %ux%u, %s.", name, input->width, input->height,
                   codec_name(input->codec));

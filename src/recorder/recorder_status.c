@@ -50,7 +50,6 @@ static void copy_result(const TrackContext *track, TrackStatus *status)
     const OutputTrackResult *result = &track->result;
     status->first_pts_ns = result->first_pts_ns;
     status->last_pts_ns = result->last_pts_ns;
-    status->size_changes = result->size_changes;
     status->gap_count = result->gap_count;
     const unsigned gaps = MIN(result->gap_count, G_N_ELEMENTS(result->gaps));
     for (unsigned i = 0; i < MIN(gaps, STATUS_MAX_GAPS); i++) {
@@ -78,6 +77,7 @@ static void copy_track(const TrackContext *track, TrackStatus *status, int64_t n
     copy_counters(track, status, now_ns);
     copy_ledger(track, status);
     status->input_count = track->input_count;
+    status->size_changes = track->size_changes;
     memcpy(status->inputs, track->inputs, sizeof status->inputs);
     if (track->has_result)
         copy_result(track, status);

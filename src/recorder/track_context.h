@@ -52,8 +52,10 @@ typedef struct {
     uint64_t subscriptions;
     Outcome outcome; /* why it fails or failed; NONE while there is hope */
 
+    TrackInput input;                     /* the last one */
     TrackInput inputs[STATUS_MAX_INPUTS]; /* what arrived, by when it began */
     unsigned input_count;                 /* may be more than are kept */
+    unsigned size_changes;
 
     OutputTrackResult result;
     bool has_result;

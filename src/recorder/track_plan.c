@@ -45,11 +45,14 @@ static void refuse(TrackPlan *plan, const TrackFacts *facts, const Format *forma
 
 TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Quality *quality)
 {
-    TrackPlan plan = {.treatment = TREATMENT_PASSTHROUGH, .codec = facts->codec};
+    TrackPlan plan = {
+        .treatment = TREATMENT_PASSTHROUGH, .codec = facts->codec, .size = facts->size};
     const Encoding encoding = format_encoding(format, quality, facts->kind);
     const bool keeps = facts->codec == CODEC_UNKNOWN || format_keeps(format, quality, facts->codec);
     const bool is_small = facts->kind == TRACK_AUDIO || fits(facts->size, quality);
     const bool has_layer = !is_small && find_layer(facts, quality, &plan.layer);
+    if (has_layer)
+        plan.size = plan.layer;
     if (keeps && is_small) {
         plan.awaits_size = facts->kind == TRACK_VIDEO && facts->size.height == 0 &&
                            quality->max_height > 0 && encoding != ENCODING_NONE;

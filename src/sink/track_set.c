@@ -147,8 +147,6 @@ static void note_size(SinkTrack *track, const Frame *frame)
     OutputTrackResult *result = &track->result;
     if (!frame->is_key || frame->width == 0)
         return;
-    if (result->width != 0 && (result->width != frame->width || result->height != frame->height))
-        result->size_changes++;
     result->width = frame->width;
     result->height = frame->height;
     atomic_store_explicit(&track->info.counters->width, frame->width, memory_order_relaxed);

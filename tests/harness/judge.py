@@ -91,6 +91,7 @@ class Audio:
     beeps: list = dataclasses.field(default_factory=list)
     longest_hole: float = 0.0  # between decoded frames
     longest_overlap: float = 0.0
+    peak: float = 0.0  # of 1
 
     @property
     def duration(self):
@@ -210,6 +211,7 @@ def _read_audio(container, stream, errors):
         for at, piece in pieces:
             sound[at : at + len(piece)] = piece
         audio.end = position
+        audio.peak = float(np.abs(sound).max())
         audio.beeps = [at + audio.start for at in _find_beeps(sound, audio.rate)]
     return audio
 

@@ -240,6 +240,56 @@ static void test_ceiling(void)
     }
 }
 
+static void test_begins_with_a_low_layer(void)
+{
+    static const struct {
+        PictureSize first, published, wanted;
+    } rows[] = {
+        {{320, 180}, {1280, 720}, {1280, 720}},  {{180, 320}, {1280, 720}, {720, 1280}},
+        {{341, 192}, {1366, 768}, {1366, 768}},  {{320, 240}, {1280, 720}, {320, 240}},
+        {{1280, 720}, {1280, 720}, {1280, 720}}, {{1920, 1080}, {1280, 720}, {1920, 1080}},
+        {{320, 180}, {0, 0}, {320, 180}},        {{240, 240}, {480, 480}, {480, 480}},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        const PictureSize size = picture_size_whole(rows[i].first, rows[i].published);
+        g_test_message("%u: %ux%u", i, size.width, size.height);
+        g_assert_cmpuint(size.width, ==, rows[i].wanted.width);
+        g_assert_cmpuint(size.height, ==, rows[i].wanted.height);
+    }
+}
+
+static AVFrame *grey_picture(PictureSize size)
+{
+    AVFrame *picture = av_frame_alloc();
+    picture->format = AV_PIX_FMT_YUV420P;
+    picture->width = (int)size.width;
+    picture->height = (int)size.height;
+    g_assert_cmpint(av_frame_get_buffer(picture, 0), ==, 0);
+    for (int i = 0; i < 3; i++)
+        memset(picture->data[i], 128,
+               (size_t)(picture->linesize[i] * (i ? 1 : 2)) * (size_t)picture->height / 2);
+    return picture;
+}
+
+/* The picture is whole, and everything beside it is black. */
+static void test_framed(void)
+{
+    const PictureSize landscape = {320, 240}, portrait = {240, 320};
+    PictureFitter *fitter = picture_fitter_new(landscape, (PictureSize){0, 0});
+    AVFrame *first = grey_picture(landscape), *turned = grey_picture(portrait);
+    g_assert_true(picture_fitter_fit(fitter, first) == first);
+    const AVFrame *framed = picture_fitter_fit(fitter, turned);
+    g_assert_cmpint(framed->width, ==, 320);
+    for (int y = 0; y < 240; y++) {
+        for (int x = 0; x < 320; x++)
+            g_assert_cmpint(framed->data[0][y * framed->linesize[0] + x], ==,
+                            x >= 70 && x < 250 ? 128 : 16);
+    }
+    av_frame_free(&first);
+    av_frame_free(&turned);
+    picture_fitter_free(fitter);
+}
+
 static void test_size_and_codec_change(void)
 {
     Bench *bench = bench_new(CODEC_H264, "libx264", "ultrafast", (PictureSize){320, 180});
@@ -421,6 +471,8 @@ int main(int argc, char **argv)
     g_test_add_func("/encode/pictures/every-input", test_every_input);
     g_test_add_func("/encode/pictures/every-output", test_every_output);
     g_test_add_func("/encode/pictures/ceiling", test_ceiling);
+    g_test_add_func("/encode/pictures/low-layer-first", test_begins_with_a_low_layer);
+    g_test_add_func("/encode/pictures/framed", test_framed);
     g_test_add_func("/encode/pictures/size-and-codec-change", test_size_and_codec_change);
     g_test_add_func("/encode/black", test_black);
     g_test_add_func("/encode/pictures/broken", test_broken_picture);

@@ -72,6 +72,8 @@ static void test_rows(void)
         g_assert_cmpint(plan.treatment, ==, row->treatment);
         g_assert_cmpint(plan.codec, ==, row->wanted);
         g_assert_cmpuint(plan.layer.height, ==, row->layer_height);
+        const uint32_t height = row->layer_height > 0 ? row->layer_height : row->size.height;
+        g_assert_cmpuint(plan.size.height, ==, height);
         g_assert_cmpint(plan.why[0], !=, '\0');
     }
 }
