@@ -171,6 +171,29 @@ static void test_video_without_keyframe(void)
     fixture_free(fixture);
 }
 
+static uint64_t plis_at(Fixture *fixture, int64_t now_ns)
+{
+    uint8_t buffer[1200];
+    ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
+    track_pipeline_feedback(fixture->pipeline, now_ns, 1, &rtcp);
+    return ledger_value(&fixture->counters.plis);
+}
+
+/* What nobody keeps needs no key frame. */
+static void test_no_plis_while_paused(void)
+{
+    static const uint8_t delta[] = {0x10, 0x01, 0x00, 0x00};
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    pause_gate_pause(fixture->gate, 0, false);
+    for (uint16_t i = 1; i <= 30; i++)
+        push(fixture, 96, i, delta, sizeof delta);
+    g_assert_cmpuint(plis_at(fixture, START_NS + 3 * NS_PER_SECOND), ==, 0);
+    pause_gate_resume(fixture->gate, 3 * NS_PER_SECOND);
+    g_assert_cmpuint(plis_at(fixture, START_NS + 3 * NS_PER_SECOND), ==, 1);
+    track_pipeline_stop(fixture->pipeline, START_NS + 3 * NS_PER_SECOND);
+    fixture_free(fixture);
+}
+
 static void test_rebind_goes_on(void)
 {
     static const uint8_t opus[] = {0xf8, 0xff, 0xfe};
@@ -197,5 +220,6 @@ void track_pipeline_test_add(void)
     g_test_add_func("/recorder/track-pipeline/audio", test_audio);
     g_test_add_func("/recorder/track-pipeline/video-without-keyframe", test_video_without_keyframe);
     g_test_add_func("/recorder/track-pipeline/pause", test_pause);
+    g_test_add_func("/recorder/track-pipeline/no-plis-while-paused", test_no_plis_while_paused);
     g_test_add_func("/recorder/track-pipeline/rebind-goes-on", test_rebind_goes_on);
 }
