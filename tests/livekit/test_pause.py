@@ -1,5 +1,7 @@
 """Pause and resume into the same file, and what else ends or removes a recording."""
 
+import concurrent.futures
+
 import av
 import pytest
 
@@ -285,6 +287,25 @@ def test_discard(server, room, publisher, tmp_path):
             answer = command(serve, name, "nobody", **fields)
             assert answer.status == 404 and answer.json["code"] == "not_found", answer
         expect_plays(kept["output_path"])
+
+
+def test_discard_of_one_that_is_being_stopped(server, room, publisher, tmp_path):
+    """Whoever comes first decides, and both callers are told the same."""
+    publisher(codec="h264", **SMALL)
+    with Serve(server, tmp_path) as serve:
+        assert serve.start(room, output_format="mp4").status == 200
+        recorded(serve, room, 1)
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            stopped = pool.submit(serve.stop, room)
+            serve.wait_status(room, lambda s: s.get("state") != "recording")
+            discarded = command(serve, "stop", room, discard=True)
+        assert stopped.result().status == 200, stopped.result()
+        if discarded.status == 200:
+            assert stopped.result().json["discarded"] is discarded.json["discarded"] is True
+            assert list(tmp_path.iterdir()) == [] and serve.status(room).status == 404
+        else:
+            assert discarded.status == 409, discarded
+            expect_plays(stopped.result().json["output_path"])
 
 
 def test_before_the_first_frame(serve, room):
