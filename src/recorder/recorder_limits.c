@@ -64,7 +64,7 @@ static uint64_t encoded_bytes(const WebRTCRecorder *recorder)
 }
 
 /* Files grow by half-second fragments, so that what came in the last one or two seconds stands for
- * what is not written yet. */
+ * what is not written yet, and the largest burst for what comes before the next look. */
 void recorder_check_size(WebRTCRecorder *recorder, int64_t now_ns)
 {
     SizeWindow *window = &recorder->size_window;
@@ -73,10 +73,17 @@ void recorder_check_size(WebRTCRecorder *recorder, int64_t now_ns)
         return;
     const uint64_t file = file_bytes(recorder), received = received_bytes(recorder);
     const uint64_t grown = MAX(file - window->file, received - window->received);
-    if (file + grown + window->former + encoded_bytes(recorder) >= limit) {
+    window->largest = MAX(window->largest, received - window->seen);
+    window->seen = received;
+    const uint64_t coming = grown + window->former + window->largest + encoded_bytes(recorder);
+    if (file + coming >= limit) {
         recorder_end(recorder, END_MAX_SIZE);
         return;
     }
-    if (now_ns - window->since_ns >= SIZE_WINDOW_NS)
-        *window = (SizeWindow){now_ns, file, received, grown};
+    if (now_ns - window->since_ns < SIZE_WINDOW_NS)
+        return;
+    window->since_ns = now_ns;
+    window->file = file;
+    window->received = received;
+    window->former = grown;
 }

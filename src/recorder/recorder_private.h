@@ -29,10 +29,11 @@ typedef struct {
     unsigned count;
 } RecorderPauses;
 
-/* How much came since, and in the second before. */
+/* How much came since, in the second before, and at most between two looks. */
 typedef struct {
     int64_t since_ns;
     uint64_t file, received, former;
+    uint64_t seen, largest;
 } SizeWindow;
 
 struct WebRTCRecorder {

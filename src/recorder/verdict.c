@@ -49,10 +49,19 @@ static void no_frame(const VerdictTrack *track, Outcome *ret_outcome)
                 track->kind == TRACK_VIDEO ? "key frame" : "whole frame", track->plis);
 }
 
+/* It was there in a pause only: nothing is missing. */
+static bool was_kept_out(const Ledger *ledger)
+{
+    const LedgerRow *row = &ledger->rows[STAGE_CLOCK];
+    return swallowed(ledger, STAGE_CLOCK) && ledger_value(&row->dropped[DROP_PAUSED]) > 0;
+}
+
 void verdict_track(const VerdictTrack *track, Outcome *ret_outcome)
 {
     memset(ret_outcome, 0, sizeof *ret_outcome);
     const Ledger *ledger = track->ledger;
+    if (was_kept_out(ledger))
+        return;
     if (into(ledger, STAGE_RECEIVE) == 0) {
         nothing_received(track, ret_outcome);
         return;

@@ -5,6 +5,8 @@
 
 #include "base/check.h"
 
+#define CUE_BYTES 48 /* of Matroska's index, a cluster */
+
 static int start(Part *part)
 {
     for (unsigned i = 0; i < part->track_count; i++) {
@@ -76,6 +78,7 @@ int part_flush(Part *part, int64_t now_ns)
     const int error = container_writer_flush(part->writer);
     if (error < 0)
         return error;
+    part->fragments += part->has_fragment;
     part->has_fragment = false;
     part->flushed_ns = now_ns;
     for (unsigned i = 0; i < part->track_count; i++) {
@@ -152,7 +155,7 @@ uint64_t part_final_bytes(const Part *part)
 {
     const uint64_t bytes = part_bytes(part);
     if (part->container != CONTAINER_MP4)
-        return bytes;
+        return bytes + part->fragments * CUE_BYTES;
     const uint64_t plain =
         part->payload_bytes + container_writer_index_bytes(part->track_count, part->packets);
     return plain > bytes ? plain : bytes;

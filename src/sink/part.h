@@ -21,6 +21,7 @@ struct Part {
     bool has_fragment;         /* the open fragment holds something */
     bool closed;
     uint64_t packets, payload_bytes, bytes;
+    uint64_t fragments;
 };
 
 typedef struct {

@@ -15,6 +15,7 @@ typedef struct {
     BoundedQueue *queue;
     TrackCounters counters;
     TrackPipeline *pipeline;
+    GatePause pause; /* the last one */
     unsigned on_track_calls;
 } Fixture;
 
@@ -27,8 +28,8 @@ static void on_track(void *owner, unsigned track_id)
 
 static void on_pause(void *owner, const GatePause *pause)
 {
-    (void)owner;
-    (void)pause;
+    Fixture *fixture = owner;
+    fixture->pause = *pause;
 }
 
 static Fixture *fixture_new(TrackKind kind)
@@ -74,7 +75,7 @@ static void push(Fixture *fixture, uint8_t payload_type, uint16_t sequence, cons
         .payload = payload,
         .payload_size = size,
         .ssrc = 0x1234,
-        .timestamp = 960u * sequence,
+        .timestamp = (payload_type == 96 ? 1800u : 960u) * sequence,
         .sequence = sequence,
         .payload_type = payload_type,
         .marker = true,
@@ -171,6 +172,77 @@ static void test_video_without_keyframe(void)
     fixture_free(fixture);
 }
 
+static uint64_t plis_at(Fixture *fixture, int64_t now_ns)
+{
+    uint8_t buffer[1200];
+    ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
+    track_pipeline_feedback(fixture->pipeline, now_ns, 1, &rtcp);
+    return ledger_value(&fixture->counters.plis);
+}
+
+/* What nobody keeps needs no key frame. */
+static void test_no_plis_while_paused(void)
+{
+    static const uint8_t delta[] = {0x10, 0x01, 0x00, 0x00};
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    pause_gate_pause(fixture->gate, 0, false);
+    for (uint16_t i = 1; i <= 30; i++)
+        push(fixture, 96, i, delta, sizeof delta);
+    g_assert_cmpuint(plis_at(fixture, START_NS + 3 * NS_PER_SECOND), ==, 0);
+    pause_gate_resume(fixture->gate, 3 * NS_PER_SECOND);
+    g_assert_cmpuint(plis_at(fixture, START_NS + 3 * NS_PER_SECOND), ==, 1);
+    track_pipeline_stop(fixture->pipeline, START_NS + 3 * NS_PER_SECOND);
+    fixture_free(fixture);
+}
+
+/* The picture is 100 ms early against the sound, as the reports of 2 s say. */
+static void report_of_2_s(Fixture *fixture)
+{
+    const uint64_t ntp = UINT64_C(3900000000) << 32;
+    int64_t pts_ns;
+    const int64_t now_ns = START_NS + 2 * NS_PER_SECOND;
+    media_clock_register_track(fixture->clock, 4, 0, TRACK_AUDIO, 48000, 0, START_NS);
+    for (unsigned i = 0; i <= 100; i++)
+        g_assert_true(
+            media_clock_rtp_to_pts(fixture->clock, 4, 960 * i, START_NS + i * FRAME_NS, &pts_ns));
+    media_clock_sender_report(fixture->clock, 4, ntp, 96000, now_ns);
+    const RtcpSenderReport report = {
+        .ssrc = 0x1234, .ntp = ntp, .rtp_timestamp = 1800 * 100 - 9000};
+    track_pipeline_sender_report(fixture->pipeline, &report, now_ns);
+}
+
+/* What the clock tells of the head of a track is told in the file's times, as a cut moves them. */
+static void test_head_over_a_cut(void)
+{
+    static const uint8_t key[] = {0x10, 0x10, 0x02, 0x00, 0x9d, 0x01, 0x2a, 0x40, 0x01, 0xf0, 0x00};
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    HeadCorrection before, after;
+    for (uint16_t i = 0; i <= 100; i++)
+        push(fixture, 96, i, key, sizeof key);
+    report_of_2_s(fixture);
+    for (uint16_t i = 101; i <= 110; i++)
+        push(fixture, 96, i, key, sizeof key);
+    g_assert_true(track_pipeline_publish_clock(fixture->pipeline, &before));
+    g_assert_cmpint(llabs(before.delta_ns), >, 50 * NS_PER_MS);
+    g_assert_cmpint(before.slew_end_ns, >, before.slew_start_ns + 500 * NS_PER_MS);
+    g_assert_false(track_pipeline_publish_clock(fixture->pipeline, &after));
+
+    const int64_t start_ns = before.slew_start_ns + 200 * NS_PER_MS;
+    pause_gate_pause(fixture->gate, start_ns, false);
+    pause_gate_resume(fixture->gate, start_ns + 150 * NS_PER_MS);
+    for (uint16_t i = 111; i <= 160; i++)
+        push(fixture, 96, i, key, sizeof key);
+    g_assert_cmpint(fixture->pause.cut_ns, >, 100 * NS_PER_MS);
+    track_pipeline_move_head(fixture->pipeline, fixture->pause.start_ns);
+    g_assert_true(track_pipeline_publish_clock(fixture->pipeline, &after));
+    g_assert_cmpint(after.slew_start_ns, ==, before.slew_start_ns);
+    g_assert_cmpint(after.slew_end_ns, ==, before.slew_end_ns - fixture->pause.cut_ns);
+    track_pipeline_move_head(fixture->pipeline, before.slew_end_ns);
+    g_assert_false(track_pipeline_publish_clock(fixture->pipeline, &after));
+    track_pipeline_stop(fixture->pipeline, START_NS + 4 * NS_PER_SECOND);
+    fixture_free(fixture);
+}
+
 static void test_rebind_goes_on(void)
 {
     static const uint8_t opus[] = {0xf8, 0xff, 0xfe};
@@ -197,5 +269,7 @@ void track_pipeline_test_add(void)
     g_test_add_func("/recorder/track-pipeline/audio", test_audio);
     g_test_add_func("/recorder/track-pipeline/video-without-keyframe", test_video_without_keyframe);
     g_test_add_func("/recorder/track-pipeline/pause", test_pause);
+    g_test_add_func("/recorder/track-pipeline/no-plis-while-paused", test_no_plis_while_paused);
+    g_test_add_func("/recorder/track-pipeline/head-over-a-cut", test_head_over_a_cut);
     g_test_add_func("/recorder/track-pipeline/rebind-goes-on", test_rebind_goes_on);
 }

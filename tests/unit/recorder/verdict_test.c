@@ -52,6 +52,22 @@ static const TrackRow track_rows[] = {
      CODE_ENCODER_FAILED},
 };
 
+static void test_only_in_a_pause(void)
+{
+    Ledger ledger;
+    memset(&ledger, 0, sizeof ledger);
+    for (unsigned stage = 0; stage <= STAGE_CLOCK; stage++)
+        ledger_add(&ledger.rows[stage].in, 9);
+    for (unsigned stage = 0; stage < STAGE_CLOCK; stage++)
+        ledger_add(&ledger.rows[stage].out, 9);
+    ledger_add(&ledger.rows[STAGE_CLOCK].dropped[DROP_PAUSED], 9);
+    const VerdictTrack track = {.name = "x", .kind = TRACK_VIDEO, .ledger = &ledger};
+    Outcome outcome;
+    verdict_track(&track, &outcome);
+    g_assert_cmpint(outcome.kind, ==, OUTCOME_NONE);
+    g_assert_cmpint(outcome.code, ==, CODE_NONE);
+}
+
 static void test_tracks(void)
 {
     for (unsigned i = 0; i < G_N_ELEMENTS(track_rows); i++) {
@@ -144,5 +160,6 @@ static void test_recordings(void)
 void verdict_test_add(void)
 {
     g_test_add_func("/recorder/verdict/tracks", test_tracks);
+    g_test_add_func("/recorder/verdict/only-in-a-pause", test_only_in_a_pause);
     g_test_add_func("/recorder/verdict/recordings", test_recordings);
 }
