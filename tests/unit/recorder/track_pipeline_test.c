@@ -16,7 +16,8 @@ typedef struct {
     TrackCounters counters;
     TrackPipeline *pipeline;
     GatePause pause; /* the last one */
-    unsigned on_track_calls;
+    unsigned on_track_calls, input_changes;
+    TrackInput input;
 } Fixture;
 
 static void on_track(void *owner, unsigned track_id)
@@ -24,6 +25,14 @@ static void on_track(void *owner, unsigned track_id)
     Fixture *fixture = owner;
     g_assert_cmpuint(track_id, ==, 3);
     fixture->on_track_calls++;
+}
+
+static void on_input_changed(void *owner, unsigned track_id, const TrackInput *input)
+{
+    Fixture *fixture = owner;
+    g_assert_cmpuint(track_id, ==, 3);
+    fixture->input_changes++;
+    fixture->input = *input;
 }
 
 static void on_pause(void *owner, const GatePause *pause)
@@ -51,8 +60,9 @@ static Fixture *fixture_new(TrackKind kind)
         .pool = fixture->pool,
         .keyframe_timeout_ns = 2 * NS_PER_SECOND,
     };
-    fixture->pipeline =
-        track_pipeline_new(&config, (TrackPipelineOut){.owner = fixture, .on_track = on_track});
+    fixture->pipeline = track_pipeline_new(
+        &config, (TrackPipelineOut){
+                     .owner = fixture, .on_track = on_track, .input_changed = on_input_changed});
     const ReceiverPayload payloads[] = {{111, CODEC_OPUS, 0}, {96, CODEC_VP8, 97}};
     track_pipeline_bind(fixture->pipeline, 0x1234, 0, payloads, 2);
     return fixture;
@@ -264,8 +274,106 @@ static void test_rebind_goes_on(void)
     fixture_free(fixture);
 }
 
+/* A key frame of VP8 says its size (RFC 6386 9.1); a height of 0 makes a frame that refers. */
+static void push_picture(Fixture *fixture, uint16_t sequence, uint16_t width, uint16_t height)
+{
+    const uint8_t key[] = {0x10,
+                           0x10,
+                           0x02,
+                           0x00,
+                           0x9d,
+                           0x01,
+                           0x2a,
+                           (uint8_t)width,
+                           (uint8_t)(width >> 8),
+                           (uint8_t)height,
+                           (uint8_t)(height >> 8),
+                           0x00};
+    static const uint8_t delta[] = {0x10, 0x11, 0x02, 0x00, 0x00};
+    if (height > 0)
+        push(fixture, 96, sequence, key, sizeof key);
+    else
+        push(fixture, 96, sequence, delta, sizeof delta);
+}
+
+static void test_inputs(void)
+{
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    push_picture(fixture, 1, 640, 360);
+    g_assert_cmpuint(fixture->input_changes, ==, 1);
+    g_assert_cmpint(fixture->input.codec, ==, CODEC_VP8);
+    g_assert_cmpuint(fixture->input.width, ==, 640);
+    push_picture(fixture, 2, 640, 360);
+    push_picture(fixture, 3, 0, 0);
+    g_assert_cmpuint(fixture->input_changes, ==, 1);
+    push_picture(fixture, 4, 360, 640);
+    g_assert_cmpuint(fixture->input_changes, ==, 2);
+    g_assert_cmpuint(fixture->input.height, ==, 640);
+    g_assert_cmpint(llabs(fixture->input.at_ns - 4 * FRAME_NS), <, 10 * NS_PER_MS);
+    for (uint16_t i = 5; i < 1000; i++)
+        push_picture(fixture, i, 320, 100 + i);
+    g_assert_cmpuint(fixture->input_changes, ==, 256);
+    track_pipeline_stop(fixture->pipeline, START_NS + 20 * NS_PER_SECOND);
+    drain(fixture, NULL);
+    fixture_free(fixture);
+}
+
+/* The server begins with 1280x720 although 640x360 was asked for. */
+static void test_layer(void)
+{
+    static const struct {
+        uint16_t comes_at; /* the layer; 0 = never */
+        unsigned dropped, written;
+    } rows[] = {{5, 4, 6}, {1, 0, 10}, {0, 150, 10}};
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Fixture *fixture = fixture_new(TRACK_VIDEO);
+        const uint16_t count = (uint16_t)(rows[i].dropped + rows[i].written);
+        track_pipeline_set_layer(fixture->pipeline, 640, 360);
+        for (uint16_t k = 1; k <= count; k++) {
+            if (k == rows[i].comes_at)
+                push_picture(fixture, k, 640, 360);
+            else
+                push_picture(fixture, k, k % 10 == 1 ? 1280 : 0, k % 10 == 1 ? 720 : 0);
+        }
+        track_pipeline_stop(fixture->pipeline, START_NS + 20 * NS_PER_SECOND);
+        g_assert_cmpuint(drain(fixture, NULL), ==, rows[i].written);
+        const LedgerRow *row = &fixture->counters.ledger.rows[STAGE_CLOCK];
+        g_assert_cmpuint(ledger_value(&row->dropped[DROP_OTHER_LAYER]), ==, rows[i].dropped);
+        g_assert_cmpuint(fixture->input.width, ==, rows[i].comes_at > 0 ? 640 : 1280);
+        assert_balance(fixture);
+        fixture_free(fixture);
+    }
+}
+
+/* What waited for the plan is taken along, or a key frame is asked for. */
+static void test_other_queue(void)
+{
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    BoundedQueue *other = bounded_queue_new(TRACK_VIDEO, 200, 1 << 20);
+    push_picture(fixture, 1, 640, 360);
+    push_picture(fixture, 2, 0, 0);
+    track_pipeline_set_queue(fixture->pipeline, other, true);
+    push_picture(fixture, 3, 0, 0);
+    g_assert_cmpuint(bounded_queue_stats(fixture->queue).size, ==, 0);
+    g_assert_cmpuint(bounded_queue_stats(other).size, ==, 3);
+    track_pipeline_set_queue(fixture->pipeline, fixture->queue, false);
+    push_picture(fixture, 4, 0, 0);
+    g_assert_cmpuint(bounded_queue_stats(other).size, ==, 3);
+    uint8_t buffer[1200];
+    ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
+    track_pipeline_feedback(fixture->pipeline, START_NS + NS_PER_SECOND, 1, &rtcp);
+    g_assert_cmpuint(ledger_value(&fixture->counters.plis), ==, 1);
+    track_pipeline_stop(fixture->pipeline, START_NS + NS_PER_SECOND);
+    drain(fixture, NULL);
+    bounded_queue_free(other);
+    fixture_free(fixture);
+}
+
 void track_pipeline_test_add(void)
 {
+    g_test_add_func("/recorder/track-pipeline/inputs", test_inputs);
+    g_test_add_func("/recorder/track-pipeline/layer", test_layer);
+    g_test_add_func("/recorder/track-pipeline/other-queue", test_other_queue);
     g_test_add_func("/recorder/track-pipeline/audio", test_audio);
     g_test_add_func("/recorder/track-pipeline/video-without-keyframe", test_video_without_keyframe);
     g_test_add_func("/recorder/track-pipeline/pause", test_pause);
