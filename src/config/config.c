@@ -14,6 +14,8 @@ Config *config_new(void)
     unsigned count;
     const ConfigKey *keys = config_keys(&count);
     Config *config = g_new0(Config, 1);
+    for (Encoding i = ENCODING_NONE; i < ENCODING_COUNT; i++)
+        config->encodings[i] = encoder_settings_default(i);
     for (unsigned i = 0; i < count; i++) {
         if (keys[i].default_text != NULL)
             require(config_value_parse(&keys[i], keys[i].default_text, config));

@@ -69,8 +69,7 @@ void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const
     note_input(recorder, track, input);
     if (track->encoder)
         return;
-    track->facts.codec = input->codec;
-    track->facts.size = (TrackSize){input->width, input->height};
+    track_facts_update(&track->facts, input->codec, (TrackSize){input->width, input->height});
     const TrackPlan plan = track_plan_make(&track->facts, request->format, request->quality);
     if (plan.treatment == TREATMENT_TRANSCODE) {
         g_autofree char *name = recorder_track_name(track);
@@ -78,6 +77,10 @@ void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const
         recorder_note(recorder, "The %s has to be encoded: %s", name, plan.why);
         if (!recorder_start_encoder(recorder, track))
             return;
+    }
+    if (plan.treatment == TREATMENT_LAYER && plan.layer.height != track->plan.layer.height) {
+        track->plan = plan;
+        recorder_ask_for_layer(recorder, track);
     }
     if (!track->encoder)
         stay(recorder, track);

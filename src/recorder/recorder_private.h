@@ -115,6 +115,7 @@ bool recorder_wants(const WebRTCRecorder *recorder, const char *identity);
 void recorder_fail_track(WebRTCRecorder *recorder, TrackContext *track, OutcomeCode code,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track);
+void recorder_ask_for_layer(WebRTCRecorder *recorder, const TrackContext *track);
 char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
 
 /* recorder_input */

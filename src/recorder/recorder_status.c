@@ -4,6 +4,17 @@
 #include "recorder/recorder_private.h"
 #include "store/status_json.h"
 
+/* Frames that went as published before there was an encoder count as gone through its stage. */
+static void add_passed_by(LedgerRowValues *encode, const LedgerRowValues *queue)
+{
+    if (encode->in == 0 || queue->out <= encode->in)
+        return;
+    const uint64_t passed_by = queue->out - encode->in;
+    encode->in += passed_by;
+    encode->consumed += passed_by;
+    encode->out += passed_by;
+}
+
 static void copy_ledger(const TrackContext *track, TrackStatus *status)
 {
     for (unsigned stage = 0; stage < STAGE_COUNT; stage++) {
@@ -17,6 +28,7 @@ static void copy_ledger(const TrackContext *track, TrackStatus *status)
             values->dropped[reason] = ledger_value(&row->dropped[reason]);
     }
     status->ledger[STAGE_QUEUE].held = status->queue.size;
+    add_passed_by(&status->ledger[STAGE_ENCODE], &status->ledger[STAGE_QUEUE]);
 }
 
 static void copy_counters(const TrackContext *track, TrackStatus *status, int64_t now_ns)

@@ -139,16 +139,21 @@ static bool may_record(WebRTCRecorder *recorder, TrackContext *track,
 
 /* ---- subscribing ---- */
 
-void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track)
+void recorder_ask_for_layer(WebRTCRecorder *recorder, const TrackContext *track)
 {
     const TrackSize layer = track->plan.layer;
+    if (recorder->signal && track->kind == TRACK_VIDEO && layer.height > 0)
+        signal_client_track_settings(recorder->signal, track->sid, false, layer.width,
+                                     layer.height);
+}
+
+void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track)
+{
     track->asked = true;
     track->asked_ns = clock_monotonic_ns();
     track->polled_ns = track->asked_ns;
     signal_client_subscribe(recorder->signal, track->participant_sid, track->sid, true);
-    if (track->kind == TRACK_VIDEO && layer.height > 0)
-        signal_client_track_settings(recorder->signal, track->sid, false, layer.width,
-                                     layer.height);
+    recorder_ask_for_layer(recorder, track);
     recorder_advance(recorder);
 }
 

@@ -12,6 +12,25 @@ static bool fits(TrackSize size, const Quality *quality)
            (width <= quality->max_width && height <= quality->max_height);
 }
 
+static uint32_t longer_side(TrackSize size)
+{
+    return size.width > size.height ? size.width : size.height;
+}
+
+void track_facts_update(TrackFacts *facts, Codec codec, TrackSize size)
+{
+    const uint32_t announced = longer_side(facts->size), arrived = longer_side(size);
+    facts->codec = codec;
+    if (arrived <= announced)
+        return;
+    for (unsigned i = 0; i < facts->layer_count && announced > 0; i++) {
+        facts->layers[i].width = (uint32_t)((uint64_t)facts->layers[i].width * arrived / announced);
+        facts->layers[i].height =
+            (uint32_t)((uint64_t)facts->layers[i].height * arrived / announced);
+    }
+    facts->size = size;
+}
+
 /* The largest that fits; false when there is none. */
 static bool find_layer(const TrackFacts *facts, const Quality *quality, TrackSize *ret_layer)
 {

@@ -30,4 +30,7 @@ typedef struct {
     char why[160];     /* a sentence */
 } TrackPlan;
 
+/* A picture that arrived: where it is larger than announced, so are all layers. */
+void track_facts_update(TrackFacts *facts, Codec codec, TrackSize size);
+
 TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Quality *quality);

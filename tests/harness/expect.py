@@ -4,7 +4,10 @@ import json
 
 from .judge import is_fragmented, judge
 
-CONTAINERS = {"mp4": "mov", "webm": "webm", "mkv": "matroska", "ogg": "ogg"}
+CONTAINERS = {
+    "mp4": "mov", "webm": "webm", "mkv": "matroska", "ogg": "ogg", "ts": "mpegts", "m4a": "mov",
+    "mp3": "mp3", "wav": "wav",
+}  # fmt: skip
 
 
 def kind_of(path):

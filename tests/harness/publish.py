@@ -104,7 +104,8 @@ class OwnEncoder:
             self.context.options = {**self.context.options, "crf": "10"}
             self.context.gop_size = 2 * options["fps"]
         self.source = rtc.EncodedVideoSource(options["width"], options["height"])
-        self.largest = self.keyframes = 0
+        self.width, self.height = options["width"], options["height"]
+        self.largest = self.keyframes = self.to_corrupt = 0
 
     def make(self, number, raw):
         import av
@@ -120,13 +121,21 @@ class OwnEncoder:
         self.largest = max([self.largest, *(packet.size for packet in packets)])
         return packets
 
+    def corrupted(self, data):
+        """The head stays, so that it is still a picture; what follows is nonsense."""
+        self.to_corrupt -= 1
+        return data[:24] + bytes((byte * 31 + 7) % 256 for byte in data[24:])
+
     def push(self, packets, moment_us):
         for packet in packets:
+            data = bytes(packet)
+            if self.to_corrupt > 0:
+                data = self.corrupted(data)
             kind = video_frame_pb2.ENCODED_FRAME_KEY if packet.is_keyframe else (
                 video_frame_pb2.ENCODED_FRAME_DELTA)  # fmt: skip
             width, height = self.context.width, self.context.height
             self.source.capture_frame(
-                rtc.EncodedVideoFrame(bytes(packet), width, height, self.codec, kind, moment_us)
+                rtc.EncodedVideoFrame(data, width, height, self.codec, kind, moment_us)
             )
 
 
@@ -134,6 +143,13 @@ class SdkEncoder:
     def __init__(self, options):
         self.width, self.height = options["width"], options["height"]
         self.source = rtc.VideoSource(self.width, self.height, is_screencast=options["screen"])
+        self.wanted_size = None
+
+    def resize(self):
+        """Takes a new size between two pictures."""
+        if self.wanted_size:
+            self.width, self.height = self.wanted_size
+            self.wanted_size = None
 
     def make(self, _number, raw):
         return rtc.VideoFrame(self.width, self.height, rtc.VideoBufferType.I420, raw)
@@ -170,8 +186,9 @@ class Publisher:
             pump.end()
             say("ended", kind=kind, first=pump.first, last=pump.next - 1, late=pump.latest)
 
-    async def publish(self, kind, muted=False):
+    async def publish(self, kind, muted=False, **changes):
         options = room_pb2.TrackPublishOptions()
+        self.options.update(changes)
         if kind in ("video", "screen"):
             track = self.make_video(kind, options)
         else:
@@ -189,7 +206,7 @@ class Publisher:
 
     def make_video(self, kind, options):
         mine = {**self.options, "screen": kind == "screen"}
-        width, height, fps = mine["width"], mine["height"], mine["fps"]
+        fps = mine["fps"]
         encoder = OwnEncoder(mine) if mine["own_encoder"] else SdkEncoder(mine)
         options.source = (
             rtc.TrackSource.SOURCE_SCREENSHARE if kind == "screen" else rtc.TrackSource.SOURCE_CAMERA
@@ -205,7 +222,10 @@ class Publisher:
             options.video_encoder = room_pb2.ENCODER_BACKEND_PRE_ENCODED
 
         def make(number):
-            return encoder.make(number, picture.i420(number, width, height, fps, mine["noise"]))
+            if not mine["own_encoder"]:
+                encoder.resize()
+            raw = picture.i420(number, encoder.width, encoder.height, fps, mine["noise"])
+            return encoder.make(number, raw)
 
         def push(number, frame):
             settled = number - pump.first > SETTLING_FRAMES
@@ -264,7 +284,7 @@ class Publisher:
     async def obey(self, command):
         name, kind = command["do"], command.get("kind")
         if name == "publish":
-            await self.publish(kind, command.get("muted", False))
+            await self.publish(kind, command.get("muted", False), **command.get("changes", {}))
         elif name == "unpublish":
             self.stop_pump(kind)
             await self.room.local_participant.unpublish_track(self.publications.pop(kind).sid)
@@ -272,6 +292,12 @@ class Publisher:
         elif name in ("mute", "unmute"):
             getattr(self.tracks[kind], name)()
             say(name + "d", kind=kind, at=time.monotonic(), last=self.pumps[kind].next - 1)
+        elif name == "resize":
+            self.encoders[kind].wanted_size = (command["width"], command["height"])
+            say("resized", kind=kind)
+        elif name == "corrupt":
+            self.encoders[kind].to_corrupt = command["count"]
+            say("corrupted", kind=kind)
         elif name == "stats":
             await self.stats(kind)
         elif name == "leave":

@@ -95,8 +95,16 @@ class Publisher:
         self._write({"do": name, **({"kind": kind} if kind else {}), **fields})
         return self.wait(answer, **({"kind": kind} if kind else {}))
 
-    def publish(self, kind, muted=False):
-        return self.do("publish", "published", kind, muted=muted)
+    def publish(self, kind, muted=False, **changes):
+        """`changes` to the options, such as codec."""
+        return self.do("publish", "published", kind, muted=muted, changes=changes)
+
+    def resize(self, width, height, kind="video"):
+        return self.do("resize", "resized", kind, width=width, height=height)
+
+    def corrupt(self, count, kind="video"):
+        """So many of the next pictures are nonsense; needs own_encoder."""
+        return self.do("corrupt", "corrupted", kind, count=count)
 
     def unpublish(self, kind):
         return self.do("unpublish", "unpublished", kind)

@@ -13,7 +13,7 @@ import time
 
 from .server import ROOT, stop_process
 
-MEDIA = (".mp4", ".webm", ".mkv", ".ogg")
+MEDIA = (".mp4", ".webm", ".mkv", ".ogg", ".ts", ".m4a", ".mp3", ".wav")
 
 
 def program():

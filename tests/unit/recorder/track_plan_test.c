@@ -78,7 +78,64 @@ static void test_rows(void)
     }
 }
 
+/* What arrives is larger than what was announced: the layers grow with it. */
+static void test_grown(void)
+{
+    static const struct {
+        TrackSize announced, arrived, wanted;
+        unsigned layer_count;
+        Treatment treatment;
+        uint32_t layer_height;
+    } cases[] = {
+        {{640, 360}, {640, 360}, {640, 360}, 1, TREATMENT_PASSTHROUGH, 0},
+        {{640, 360}, {320, 180}, {640, 360}, 1, TREATMENT_PASSTHROUGH, 0},
+        {{640, 360}, {360, 640}, {640, 360}, 1, TREATMENT_PASSTHROUGH, 0},
+        {{640, 360}, {1920, 1080}, {1920, 1080}, 1, TREATMENT_TRANSCODE, 0},
+        {{640, 360}, {1920, 1080}, {1920, 1080}, 2, TREATMENT_LAYER, 540},
+        {{0, 0}, {1920, 1080}, {1920, 1080}, 0, TREATMENT_TRANSCODE, 0},
+        {{0, 0}, {640, 360}, {640, 360}, 0, TREATMENT_PASSTHROUGH, 0},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        TrackFacts facts = {.kind = TRACK_VIDEO,
+                            .codec = CODEC_VP8,
+                            .size = cases[i].announced,
+                            .layers = {cases[i].announced, {320, 180}},
+                            .layer_count = cases[i].layer_count};
+        g_test_message("%u", i);
+        track_facts_update(&facts, CODEC_H264, cases[i].arrived);
+        g_assert_cmpuint(facts.size.width, ==, cases[i].wanted.width);
+        g_assert_cmpuint(facts.size.height, ==, cases[i].wanted.height);
+        const TrackPlan plan = track_plan_make(&facts, format_find("h264"), quality_find("low"));
+        g_assert_cmpint(plan.treatment, ==, cases[i].treatment);
+        g_assert_cmpuint(plan.layer.height, ==, cases[i].layer_height);
+        g_assert_false(plan.awaits_size);
+    }
+}
+
+/* A room that does not tell sizes: only where there is a ceiling does it matter. */
+static void test_unknown_size(void)
+{
+    static const struct {
+        const char *format, *quality;
+        TrackKind kind;
+        bool awaits;
+    } cases[] = {
+        {"h264", "low", TRACK_VIDEO, true},  {"h264", "source", TRACK_VIDEO, false},
+        {"auto", "low", TRACK_VIDEO, false}, {"h264", "low", TRACK_AUDIO, false},
+        {"mkv", "high", TRACK_VIDEO, true},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        const TrackFacts facts = {.kind = cases[i].kind,
+                                  .codec = cases[i].kind == TRACK_VIDEO ? CODEC_H264 : CODEC_OPUS};
+        const TrackPlan plan =
+            track_plan_make(&facts, format_find(cases[i].format), quality_find(cases[i].quality));
+        g_assert_cmpint(plan.awaits_size, ==, cases[i].awaits);
+    }
+}
+
 void track_plan_test_add(void)
 {
+    g_test_add_func("/recorder/track-plan/grown", test_grown);
+    g_test_add_func("/recorder/track-plan/unknown-size", test_unknown_size);
     g_test_add_func("/track-plan/rows", test_rows);
 }
