@@ -32,11 +32,34 @@ CASES = [
     ("vp9", SMALL, "h264", "medium", "h264", "aac", "transcode", "transcode"),
     ("av1", SMALL, "h264", "high", "h264", "aac", "transcode", "transcode"),
     ("vp8", SMALL, "mkv", "high", "vp8", "opus", "passthrough", "passthrough"),
+    ("vp8", LARGE, "webm", "high", "vp8", "opus", "passthrough", "passthrough"),
+    ("vp9", LARGE, "mp4", "high", "vp9", "aac", "passthrough", "transcode"),
+    ("vp9", LARGE, "h264", "low", "h264", "aac", "transcode", "transcode"),
+    ("vp9", SMALL, "svtav1", "high", "av1", "aac", "transcode", "transcode"),
+    ("av1", SMALL, "mp4", "medium", "av1", "aac", "passthrough", "transcode"),
+    ("av1", SMALL, "webm", "source", "av1", "opus", "passthrough", "passthrough"),
+    ("h264", SMALL, "vp9", "low", "vp9", "opus", "transcode", "passthrough"),
+    ("h264", SMALL, "av1", "medium", "av1", "aac", "transcode", "transcode"),
+    ("h264", SMALL, "mkv", "source", "h264", "opus", "passthrough", "passthrough"),
 ]
+CEILINGS = {"low": (1_000_000, 64_000), "medium": (2_000_000, 128_000)}
+HIGHEST = (4_000_000, 192_000)
 
 
 def treatments(status):
     return {track["kind"]: track["treatment"] for track in status["tracks"].values()}
+
+
+def worst_rate(path, kind, seconds=5):
+    """The most bits a second in any window of that length."""
+    window, inside, worst = collections.deque(), 0, 0
+    for _, at, _, size in sorted((p for p in packets(path) if p[0] == kind), key=lambda p: p[1]):
+        window.append((at, size))
+        inside += size
+        while window[0][0] <= at - seconds:
+            inside -= window.popleft()[1]
+        worst = max(worst, inside)
+    return worst * 8 / seconds
 
 
 @pytest.mark.parametrize(
@@ -71,22 +94,14 @@ def test_into_a_format(serve, room, publisher, figures, codec, options, wanted, 
         assert verdict.video.sizes == {whole}, "whatever layer the server begins with"
     expect_every_frame(video, unsent)
     assert video.pace(alice.fps) < 0.040 + late
+    ceilings = dict(zip(("video", "audio"), CEILINGS.get(preset, HIGHEST)))
+    for kind, treatment in treatments(status).items():
+        if treatment == "transcode":
+            assert worst_rate(verdict.path, kind) < 1.15 * ceilings[kind]
     expect_duration(verdict, SECONDS)
     expect_together(verdict, figures, f"{codec} to {wanted} ({preset})", late=late)
     expect_plain(verdict.path)
     expect_balanced(status)
-
-
-def worst_rate(path, kind, seconds=5):
-    """The most bits a second in any window of that length."""
-    window, inside, worst = collections.deque(), 0, 0
-    for _, at, _, size in sorted((p for p in packets(path) if p[0] == kind), key=lambda p: p[1]):
-        window.append((at, size))
-        inside += size
-        while window[0][0] <= at - seconds:
-            inside -= window.popleft()[1]
-        worst = max(worst, inside)
-    return worst * 8 / seconds
 
 
 def test_the_rate_of_a_preset_holds(serve, room, publisher, figures):
