@@ -14,6 +14,7 @@ struct FrameDecoder {
     AVCodecContext *context; /* NULL until the first frame */
     AVPacket *packet;
     AVFrame *frame;
+    AVFrame *picture; /* decoded, and not handed on yet */
     uint64_t errors;
 };
 
@@ -24,7 +25,8 @@ FrameDecoder *frame_decoder_new(FrameDecoderOut out)
     decoder->out = out;
     decoder->packet = av_packet_alloc();
     decoder->frame = av_frame_alloc();
-    require(decoder->packet != NULL && decoder->frame != NULL);
+    decoder->picture = av_frame_alloc();
+    require(decoder->packet != NULL && decoder->frame != NULL && decoder->picture != NULL);
     return decoder;
 }
 
@@ -35,6 +37,7 @@ void frame_decoder_free(FrameDecoder *decoder)
     avcodec_free_context(&decoder->context);
     av_packet_free(&decoder->packet);
     av_frame_free(&decoder->frame);
+    av_frame_free(&decoder->picture);
     free(decoder);
 }
 
@@ -66,12 +69,31 @@ static bool open_context(FrameDecoder *decoder, Codec codec)
     return false;
 }
 
+static void hand_on(FrameDecoder *decoder, AVFrame *frame)
+{
+    if (frame->format != -1)
+        decoder->out.decoded(decoder->out.owner, frame);
+    av_frame_unref(frame);
+}
+
+/* Of the spatial layers of one picture, which decode one after another, the last is the picture. */
+static void take_picture(FrameDecoder *decoder)
+{
+    if (decoder->picture->pts != decoder->frame->pts)
+        hand_on(decoder, decoder->picture);
+    av_frame_unref(decoder->picture);
+    av_frame_move_ref(decoder->picture, decoder->frame);
+}
+
 static void take_decoded(FrameDecoder *decoder)
 {
     while (avcodec_receive_frame(decoder->context, decoder->frame) == 0) {
-        decoder->out.decoded(decoder->out.owner, decoder->frame);
-        av_frame_unref(decoder->frame);
+        if (codec_kind(decoder->codec) == TRACK_VIDEO)
+            take_picture(decoder);
+        else
+            hand_on(decoder, decoder->frame);
     }
+    hand_on(decoder, decoder->picture);
 }
 
 void frame_decoder_flush(FrameDecoder *decoder)
