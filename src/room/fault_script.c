@@ -48,6 +48,7 @@ static const FaultCatalogEntry CATALOG[FAULT_COUNT] = {
                             "goes on in another codec under the same SSRC"},
     [FAULT_RESIZE] = {"resize", FAULT_VALUE_SIZE, "goes on in another picture size"},
     [FAULT_NO_TRACK] = {"no-track", FAULT_VALUE_NONE, "the publisher publishes nothing"},
+    [FAULT_NO_SIZE] = {"no-size", FAULT_VALUE_NONE, "pictures are announced without a size"},
     [FAULT_ENCRYPTED] = {"encrypted", FAULT_VALUE_NONE, "tracks say that they are encrypted"},
     [FAULT_DENY] = {"deny", FAULT_VALUE_NONE, "subscriptions are not permitted"},
     [FAULT_NO_SUBSCRIBE_ANSWER] = {"no-subscribe-answer", FAULT_VALUE_NONE,

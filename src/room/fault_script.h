@@ -39,6 +39,7 @@ typedef enum {
     FAULT_RESIZE,
     FAULT_NO_TRACK,
     FAULT_ENCRYPTED,
+    FAULT_NO_SIZE,
     /* signalling */
     FAULT_DENY,
     FAULT_NO_SUBSCRIBE_ANSWER,

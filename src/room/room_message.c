@@ -59,7 +59,7 @@ static void fill_track(ParticipantMessage *message, unsigned slot, const RosterP
     info->encryption = track->encrypted ? LIVEKIT__TRACK_INFO__ENCRYPTION__GCM
                                         : LIVEKIT__TRACK_INFO__ENCRYPTION__NONE;
     info->disable_red = true;
-    if (track->kind == TRACK_VIDEO) {
+    if (track->kind == TRACK_VIDEO && !track->hides_size) {
         info->width = track->width;
         info->height = track->height;
     }

@@ -79,7 +79,7 @@ void room_roster_free(RoomRoster *roster)
 
 /* What a track shall be now. */
 typedef struct {
-    bool published, muted, paused, encrypted;
+    bool published, muted, paused, encrypted, hides_size;
     Codec codec;
     unsigned width, height, publications;
 } TrackPlan;
@@ -134,6 +134,7 @@ static TrackPlan plan_track(const RoomRoster *roster, const RosterPublisher *pub
                  (joined_muted && find_fault(roster, FAULT_UNMUTE, publisher, kind, at_ns) == NULL),
         .paused = find_fault(roster, FAULT_PAUSE, publisher, kind, at_ns) != NULL,
         .encrypted = find_fault(roster, FAULT_ENCRYPTED, publisher, kind, at_ns) != NULL,
+        .hides_size = find_fault(roster, FAULT_NO_SIZE, publisher, kind, at_ns) != NULL,
         .codec = codec_change != NULL ? codec_change->codec
                                       : (is_video ? config->video_codec : config->audio_codec),
         .width = resize != NULL ? resize->width : config->width,
@@ -161,6 +162,7 @@ static void apply_track(RosterPublisher *publisher, RosterTrack *track, const Tr
     track->muted = plan->muted;
     track->paused = plan->paused;
     track->encrypted = plan->encrypted;
+    track->hides_size = plan->hides_size;
     track->codec = plan->codec;
     track->publications = plan->publications;
     if (track->kind == TRACK_VIDEO) {

@@ -14,7 +14,7 @@ typedef struct {
     bool configured;
     bool published;
     char sid[ROSTER_SID_SIZE]; /* TR_... of this publication */
-    bool muted, paused, encrypted;
+    bool muted, paused, encrypted, hides_size;
     Codec codec;
     unsigned width, height;
     unsigned publications;

@@ -56,7 +56,7 @@ typedef struct {
     int64_t first_pts_ns, last_pts_ns; /* recording's timeline */
     int64_t silence_ns;
     uint32_t width, height; /* of the last key frame */
-    unsigned gap_count; /* video: no frame for over a second; audio: silence filled in */
+    unsigned gap_count;     /* video: no frame for over a second; audio: silence filled in */
     struct {
         int64_t start_ns, end_ns;
     } gaps[64]; /* the first ones */

@@ -245,3 +245,16 @@ def test_sidecar_while_it_records(embedded, record):
             time.sleep(0.05)
         assert one.sidecar["started_at"]
         assert one.interrupt() == 0
+
+
+@pytest.mark.parametrize("size,wanted,treatment", [
+    ("1280x720", "1280x720", "passthrough"), ("1600x900", "1280x720", "transcode"),
+])  # fmt: skip
+def test_a_size_that_nobody_told(embedded, record, size, wanted, treatment):
+    """The first picture decides, and it is in the file."""
+    room = embedded("no-size", publishers=[f"alice,video=h264,size={size}"])
+    one, verdict = complete(room, record, "--format", "h264", "--quality", "low")
+    assert verdict.video.sizes == {tuple(map(int, wanted.split("x")))}
+    video = next(t for t in one.sidecar["tracks"].values() if t["kind"] == "video")
+    assert video["treatment"] == treatment, video
+    assert verdict.video.duration > 3

@@ -13,7 +13,7 @@
 #define HEIGHT 180
 
 typedef struct {
-    GArray *times, *sizes;
+    GArray *pushed, *times, *sizes;
     unsigned keys;
 } Taken;
 
@@ -56,6 +56,7 @@ static void encode_noise(const EncoderSettings *settings, Codec codec, const uns
     for (int64_t at_ns = 0; at_ns < SECONDS * NS_PER_SECOND;) {
         make_noise(picture, random);
         picture->pts = at_ns;
+        g_array_append_val(taken->pushed, at_ns);
         g_assert_cmpint(picture_encoder_push(encoder, picture), >=, 0);
         at_ns += NS_PER_SECOND / rates[at_ns < SECONDS * NS_PER_SECOND / 2 ? 0 : 1];
     }
@@ -89,6 +90,16 @@ static void measure(const Taken *taken, double *ret_most, double *ret_least)
     }
 }
 
+/* Each picture comes out, at its own time: a changing picture rate is kept. */
+static void assert_times(const Taken *taken)
+{
+    g_assert_cmpuint(taken->times->len, ==, taken->pushed->len);
+    for (unsigned i = 0; i < taken->times->len; i++) {
+        const int64_t error_ns = time_at(taken, i) - g_array_index(taken->pushed, int64_t, i);
+        g_assert_cmpint(ABS(error_ns), <=, 12000); /* a tick of 90 kHz */
+    }
+}
+
 static void test_ceiling_of_rate(const void *data)
 {
     static const unsigned rates[][2] = {{30, 30}, {15, 15}, {60, 60}, {10, 30}};
@@ -97,6 +108,7 @@ static void test_ceiling_of_rate(const void *data)
     settings.bitrate = RATE;
     for (unsigned i = 0; i < G_N_ELEMENTS(rates); i++) {
         Taken taken = {g_array_new(FALSE, FALSE, sizeof(int64_t)),
+                       g_array_new(FALSE, FALSE, sizeof(int64_t)),
                        g_array_new(FALSE, FALSE, sizeof(size_t)), 0};
         double most, least;
         encode_noise(&settings, encoding_codec(encoding), rates[i], &taken);
@@ -107,6 +119,8 @@ static void test_ceiling_of_rate(const void *data)
         g_assert_cmpfloat(most, <, 1.15 * RATE);
         g_assert_cmpfloat(least, >, 0.6 * RATE);
         g_assert_cmpuint(taken.keys, >=, SECONDS / 2);
+        assert_times(&taken);
+        g_array_unref(taken.pushed);
         g_array_unref(taken.times);
         g_array_unref(taken.sizes);
     }
