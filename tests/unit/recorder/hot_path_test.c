@@ -53,6 +53,13 @@ typedef struct {
     unsigned frames;
 } Path;
 
+static void on_input_changed(void *owner, unsigned track_id, const TrackInput *input)
+{
+    (void)owner;
+    (void)track_id;
+    (void)input;
+}
+
 static void on_track(void *owner, unsigned track_id)
 {
     (void)owner;
@@ -77,7 +84,8 @@ static void open_path(Path *path, CipherProfile profile)
         .pool = path->pool,
         .keyframe_timeout_ns = 2 * NS_PER_SECOND,
     };
-    path->pipeline = track_pipeline_new(&config, (TrackPipelineOut){.on_track = on_track});
+    path->pipeline = track_pipeline_new(
+        &config, (TrackPipelineOut){.on_track = on_track, .input_changed = on_input_changed});
     const ReceiverPayload payload = {96, CODEC_VP8, 0};
     track_pipeline_bind(path->pipeline, SSRC, 0, &payload, 1);
 }
