@@ -14,8 +14,9 @@
 #include "encode/picture_encoder.h"
 #include "encode/sound_encoder.h"
 
-#define IDLE_NS (5 * NS_PER_MS) /* between two looks into an empty queue */
-#define HANG_SECONDS 5          /* no codec takes so long for what it still has */
+#define IDLE_NS (100 * NS_PER_MS) /* until a look whether a black picture is asked for */
+#define FULL_NS (5 * NS_PER_MS)   /* between two looks at a full queue */
+#define HANG_SECONDS 5            /* no codec takes so long for what it still has */
 #define OUT_MAX_BYTES (8U << 20)
 #define SENTENCE_MAX 240
 
@@ -91,7 +92,7 @@ static void fail(TrackEncoder *encoder, const char *what, int error)
 
 static void rest(void)
 {
-    nanosleep(&(struct timespec){.tv_nsec = IDLE_NS}, NULL);
+    nanosleep(&(struct timespec){.tv_nsec = FULL_NS}, NULL);
 }
 
 static bool has_room(BoundedQueue *queue)
@@ -276,15 +277,13 @@ static void *run(void *data)
     TrackEncoder *encoder = data;
     for (;;) {
         Frame *frame;
-        const QueueGet got = bounded_queue_get(encoder->config.in, &frame);
+        const QueueGet got = bounded_queue_wait(encoder->config.in, IDLE_NS, &frame);
         if (got == QUEUE_END)
             break;
         if (got == QUEUE_FRAME)
             take(encoder, frame);
-        if (got == QUEUE_EMPTY) {
+        if (got == QUEUE_EMPTY)
             show_black(encoder, INT64_MAX);
-            rest();
-        }
     }
     show_black(encoder, INT64_MAX);
     finish(encoder);

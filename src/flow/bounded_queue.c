@@ -1,8 +1,10 @@
 #include "flow/bounded_queue.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 struct BoundedQueue {
     TrackKind kind;
@@ -10,6 +12,7 @@ struct BoundedQueue {
     size_t max_bytes;
 
     pthread_mutex_t lock;
+    pthread_cond_t changed; /* a frame came, or the end */
     bool ended;
     bool needs_keyframe;
     unsigned first;
@@ -20,6 +23,15 @@ struct BoundedQueue {
     Frame *ring[];
 };
 
+static void init_condition(pthread_cond_t *condition)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(condition, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
 BoundedQueue *bounded_queue_new(TrackKind kind, unsigned max_items, size_t max_bytes)
 {
     require(max_items > 0);
@@ -29,6 +41,7 @@ BoundedQueue *bounded_queue_new(TrackKind kind, unsigned max_items, size_t max_b
     queue->max_items = max_items;
     queue->max_bytes = max_bytes;
     pthread_mutex_init(&queue->lock, NULL);
+    init_condition(&queue->changed);
     return queue;
 }
 
@@ -47,6 +60,7 @@ void bounded_queue_free(BoundedQueue *queue)
         return;
     while (queue->count > 0)
         frame_unref(pop_first(queue));
+    pthread_cond_destroy(&queue->changed);
     pthread_mutex_destroy(&queue->lock);
     free(queue);
 }
@@ -115,6 +129,8 @@ QueuePut bounded_queue_put(BoundedQueue *queue, Frame *frame)
         put.dropped++;
     queue->dropped += put.dropped;
     put.needs_keyframe = queue->needs_keyframe;
+    if (put.accepted)
+        pthread_cond_signal(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
     if (!put.accepted)
         frame_unref(frame);
@@ -125,17 +141,36 @@ void bounded_queue_end(BoundedQueue *queue)
 {
     pthread_mutex_lock(&queue->lock);
     queue->ended = true;
+    pthread_cond_signal(&queue->changed);
     pthread_mutex_unlock(&queue->lock);
+}
+
+static QueueGet get_locked(BoundedQueue *queue, Frame **ret_frame)
+{
+    if (queue->count == 0)
+        return queue->ended ? QUEUE_END : QUEUE_EMPTY;
+    *ret_frame = pop_first(queue);
+    return QUEUE_FRAME;
 }
 
 QueueGet bounded_queue_get(BoundedQueue *queue, Frame **ret_frame)
 {
-    QueueGet got = QUEUE_FRAME;
     pthread_mutex_lock(&queue->lock);
-    if (queue->count > 0)
-        *ret_frame = pop_first(queue);
-    else
-        got = queue->ended ? QUEUE_END : QUEUE_EMPTY;
+    const QueueGet got = get_locked(queue, ret_frame);
+    pthread_mutex_unlock(&queue->lock);
+    return got;
+}
+
+QueueGet bounded_queue_wait(BoundedQueue *queue, int64_t max_ns, Frame **ret_frame)
+{
+    const int64_t until_ns = clock_monotonic_ns() + max_ns;
+    const struct timespec until = {.tv_sec = until_ns / NS_PER_SECOND,
+                                   .tv_nsec = until_ns % NS_PER_SECOND};
+    int error = 0;
+    pthread_mutex_lock(&queue->lock);
+    while (queue->count == 0 && !queue->ended && error == 0)
+        error = pthread_cond_timedwait(&queue->changed, &queue->lock, &until);
+    const QueueGet got = get_locked(queue, ret_frame);
     pthread_mutex_unlock(&queue->lock);
     return got;
 }

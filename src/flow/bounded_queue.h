@@ -29,6 +29,9 @@ typedef enum { QUEUE_FRAME, QUEUE_EMPTY, QUEUE_END } QueueGet;
 /* Does not wait. The frame's reference is the caller's. */
 QueueGet bounded_queue_get(BoundedQueue *queue, Frame **ret_frame);
 
+/* Waits for a frame or the end, but no longer than that: then QUEUE_EMPTY. */
+QueueGet bounded_queue_wait(BoundedQueue *queue, int64_t max_ns, Frame **ret_frame);
+
 typedef struct {
     unsigned size, max;
     size_t bytes;

@@ -2,6 +2,7 @@
 #include <pthread.h>
 #include <sched.h>
 
+#include "base/clock.h"
 #include "flow/bounded_queue.h"
 #include "flow_test.h"
 
@@ -159,7 +160,9 @@ static void test_end_travels_through(void)
     pool_unref(pool);
 }
 
-enum { THREAD_FRAMES = 50000, KEY_INTERVAL = 15 };
+#define LONG_NS (10 * NS_PER_SECOND)
+
+enum { THREAD_FRAMES = 50000, KEY_INTERVAL = 15, WAKE_ROUNDS = 1000 };
 
 typedef struct {
     BoundedQueue *queue;
@@ -223,10 +226,67 @@ static void test_two_threads(void)
     pool_unref(producer.pool);
 }
 
+static void test_wait_ends(void)
+{
+    Pool *pool = pool_new(1 << 20);
+    BoundedQueue *queue = bounded_queue_new(TRACK_AUDIO, 3, 1000);
+    Frame *frame = NULL;
+    const int64_t begin_ns = clock_monotonic_ns();
+    g_assert_cmpint(bounded_queue_wait(queue, 20 * NS_PER_MS, &frame), ==, QUEUE_EMPTY);
+    g_assert_cmpint(clock_monotonic_ns() - begin_ns, >=, 20 * NS_PER_MS);
+    bounded_queue_put(queue, new_frame(pool, false, 1, 10));
+    bounded_queue_end(queue);
+    g_assert_cmpint(bounded_queue_wait(queue, LONG_NS, &frame), ==, QUEUE_FRAME);
+    frame_unref(frame);
+    g_assert_cmpint(bounded_queue_wait(queue, LONG_NS, &frame), ==, QUEUE_END);
+    bounded_queue_free(queue);
+    pool_unref(pool);
+}
+
+typedef struct {
+    BoundedQueue *there, *back;
+} Bridge;
+
+static void *send_back(void *data)
+{
+    const Bridge *bridge = data;
+    Frame *frame;
+    while (bounded_queue_wait(bridge->there, LONG_NS, &frame) == QUEUE_FRAME)
+        bounded_queue_put(bridge->back, frame);
+    bounded_queue_end(bridge->back);
+    return NULL;
+}
+
+/* One frame goes to and fro, so that each side waits for the other. */
+static void test_wait_is_woken(void)
+{
+    Pool *pool = pool_new(1 << 20);
+    Bridge bridge = {bounded_queue_new(TRACK_AUDIO, 3, 1000),
+                     bounded_queue_new(TRACK_AUDIO, 3, 1000)};
+    pthread_t thread;
+    g_assert_cmpint(pthread_create(&thread, NULL, send_back, &bridge), ==, 0);
+    Frame *frame = new_frame(pool, false, 1, 10);
+    const int64_t begin_ns = clock_monotonic_ns();
+    for (unsigned i = 0; i < WAKE_ROUNDS; i++) {
+        bounded_queue_put(bridge.there, frame);
+        g_assert_cmpint(bounded_queue_wait(bridge.back, LONG_NS, &frame), ==, QUEUE_FRAME);
+        g_assert_cmpint(clock_monotonic_ns() - begin_ns, <, LONG_NS);
+    }
+    frame_unref(frame);
+    bounded_queue_end(bridge.there);
+    g_assert_cmpint(bounded_queue_wait(bridge.back, LONG_NS, &frame), ==, QUEUE_END);
+    pthread_join(thread, NULL);
+    bounded_queue_free(bridge.there);
+    bounded_queue_free(bridge.back);
+    pool_unref(pool);
+}
+
 void bounded_queue_test_add(void)
 {
     g_test_add_func("/bounded-queue/drop-rules", test_drop_rules);
     g_test_add_func("/bounded-queue/stats", test_stats);
     g_test_add_func("/bounded-queue/end", test_end_travels_through);
     g_test_add_func("/bounded-queue/two-threads", test_two_threads);
+    g_test_add_func("/bounded-queue/wait", test_wait_ends);
+    g_test_add_func("/bounded-queue/wait-is-woken", test_wait_is_woken);
 }
