@@ -1,5 +1,5 @@
 # What people type; the work is done by meson and by scripts/.
-.PHONY: all setup build demo test test-unit test-room test-livekit lint format fuzz bench clean
+.PHONY: all setup build demo test test-unit test-room test-livekit lint format fuzz bench bench-encoding clean
 
 all: build
 
@@ -40,6 +40,11 @@ bench:
 	scripts/setup test
 	scripts/build
 	.venv/bin/python bench/bench.py build
+
+bench-encoding:
+	scripts/setup test
+	scripts/build all bench/encode_bench
+	.venv/bin/python bench/encoding.py build
 
 clean:
 	rm -rf build build-*

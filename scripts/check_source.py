@@ -113,7 +113,7 @@ def check(path, tell):
 
 def main():
     listing = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "src", "tests"],
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "src", "tests", "bench"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )
     errors = []

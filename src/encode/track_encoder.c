@@ -16,7 +16,7 @@
 
 #define IDLE_NS (100 * NS_PER_MS) /* until a look whether a black picture is asked for */
 #define FULL_NS (5 * NS_PER_MS)   /* between two looks at a full queue */
-#define HANG_SECONDS 5          /* no codec takes so long for what it still has */
+#define HANG_SECONDS 5            /* no codec takes so long for what it still has */
 #define OUT_MAX_BYTES (8U << 20)
 #define SENTENCE_MAX 240
 

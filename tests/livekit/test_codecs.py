@@ -19,7 +19,7 @@ SECONDS = 11
 CASES = [
     ("vp8", {"simulcast": True, "width": 640, "height": 360}, {"auto": "webm", "mkv": "mkv"}, ["mp4"]),
     ("h264", {}, {"auto": "mp4", "mkv": "mkv"}, ["webm"]),
-    ("vp9", {"fps": 15}, {"auto": "mp4", "webm": "webm"}, ["ogg"]),
+    ("vp9", {"fps": 15}, {"auto": "mp4", "webm": "webm"}, ["mpegts"]),
     ("av1", {"fps": 15}, {"auto": "mp4", "webm": "webm"}, []),
 ]
 
