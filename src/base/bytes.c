@@ -202,6 +202,11 @@ int32_t bits_read_se(BitReader *reader)
     return code % 2 == 0 ? -magnitude : magnitude;
 }
 
+size_t bits_position(const BitReader *reader)
+{
+    return reader->bytes.position * 8 - reader->cached_bits;
+}
+
 bool bits_failed(const BitReader *reader)
 {
     return reader->bytes.failed;

@@ -61,4 +61,5 @@ BitReader bit_reader(const uint8_t *data, size_t size);
 uint32_t bits_read(BitReader *reader, unsigned count); /* count <= 32 */
 uint32_t bits_read_ue(BitReader *reader); /* Exp-Golomb, H.264 9.1; fails over 32 bits */
 int32_t bits_read_se(BitReader *reader);
+size_t bits_position(const BitReader *reader); /* read so far */
 bool bits_failed(const BitReader *reader);

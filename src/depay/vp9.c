@@ -1,18 +1,16 @@
 #include "base/bytes.h"
 #include "depay/depay_ops.h"
-#include "depay/vp9_header.h"
-
-#define MAX_LAYERS 8 /* also what a superframe holds */
+#include "depay/vp9_layers.h"
 
 typedef struct {
     bool layer_open;
-    unsigned layers; /* layer frames of this picture */
-    size_t layer_start[MAX_LAYERS];
+    Vp9Layers layers;   /* layer frames of this picture */
     uint8_t spatial_id; /* of the last layer frame */
     bool predicted;     /* P of the lowest one */
-    /* the stream: scalability structure */
+    /* the stream: scalability structure, and what layer frames may refer to */
     unsigned size_count;
-    uint16_t widths[MAX_LAYERS], heights[MAX_LAYERS];
+    uint16_t widths[VP9_MAX_LAYERS], heights[VP9_MAX_LAYERS];
+    Vp9References references;
 } Vp9State;
 
 /* RFC 9628 4.2 */
@@ -74,14 +72,14 @@ static void vp9_begin(void *state)
 {
     Vp9State *self = state;
     self->layer_open = false;
-    self->layers = 0;
+    self->layers.count = 0;
 }
 
 static DepayVerdict begin_layer(Vp9State *self, const Vp9Descriptor *descriptor, size_t start)
 {
-    if (self->layers == MAX_LAYERS)
+    if (self->layers.count == VP9_MAX_LAYERS)
         return DEPAY_MALFORMED;
-    if (self->layers == 0) {
+    if (self->layers.count == 0) {
         /* A layer frame that builds on a lower one of this picture cannot be the first. */
         if (descriptor->is_layer_dependent && descriptor->spatial_id > 0)
             return DEPAY_INCOMPLETE;
@@ -91,7 +89,7 @@ static DepayVerdict begin_layer(Vp9State *self, const Vp9Descriptor *descriptor,
     }
     self->layer_open = true;
     self->spatial_id = descriptor->spatial_id;
-    self->layer_start[self->layers++] = start;
+    self->layers.starts[self->layers.count++] = start;
     return DEPAY_OK;
 }
 
@@ -121,26 +119,35 @@ static DepayVerdict vp9_packet(void *state, FrameBuilder *builder, const RtpPack
 }
 
 /* VP9 annex B: the index that joins several frames to one unit. */
-static void append_superframe_index(const Vp9State *self, FrameBuilder *builder)
+static void append_superframe_index(const Vp9Layers *layers, FrameBuilder *builder)
 {
-    const size_t end = frame_builder_size(builder);
-    uint32_t sizes[MAX_LAYERS], largest = 0;
-    for (unsigned i = 0; i < self->layers; i++) {
-        const size_t next = i + 1 < self->layers ? self->layer_start[i + 1] : end;
-        sizes[i] = (uint32_t)(next - self->layer_start[i]);
+    size_t sizes[VP9_MAX_LAYERS], largest = 0;
+    for (unsigned i = 0; i < layers->count; i++) {
+        sizes[i] = vp9_layers_size(layers, i, builder);
         if (sizes[i] > largest)
             largest = sizes[i];
     }
     const unsigned width = largest > 0xffff ? 3 + (largest > 0xffffff) : 1 + (largest > 0xff);
-    const uint8_t marker = (uint8_t)(0xc0 | (width - 1) << 3 | (self->layers - 1));
-    uint8_t index[2 + 4 * MAX_LAYERS];
+    const uint8_t marker = (uint8_t)(0xc0 | (width - 1) << 3 | (layers->count - 1));
+    uint8_t index[2 + 4 * VP9_MAX_LAYERS];
     unsigned used = 0;
     index[used++] = marker;
-    for (unsigned i = 0; i < self->layers; i++)
+    for (unsigned i = 0; i < layers->count; i++)
         for (unsigned byte = 0; byte < width; byte++)
             index[used++] = (uint8_t)(sizes[i] >> (8 * byte));
     index[used++] = marker;
     frame_builder_append(builder, index, used);
+}
+
+/* A picture of one layer is not read to the end of its header, so what it leaves is not known. */
+static void join_layers(Vp9State *self, FrameBuilder *builder)
+{
+    if (self->layers.count == 1) {
+        self->references = (Vp9References){0};
+        return;
+    }
+    vp9_layers_hide(&self->layers, &self->references, builder);
+    append_superframe_index(&self->layers, builder);
 }
 
 static DepayVerdict vp9_finish(void *state, FrameBuilder *builder, bool head_uncertain,
@@ -148,20 +155,19 @@ static DepayVerdict vp9_finish(void *state, FrameBuilder *builder, bool head_unc
 {
     (void)head_uncertain;
     Vp9State *self = state;
-    if (self->layer_open || self->layers == 0)
+    if (self->layer_open || self->layers.count == 0)
         return DEPAY_INCOMPLETE;
     Vp9Header header;
     if (!vp9_header_parse(frame_builder_data(builder), frame_builder_size(builder), &header))
         return DEPAY_MALFORMED;
     DepayPicture picture = {.has_picture = true, .is_key = header.is_key && !self->predicted};
     if (picture.is_key) {
-        const bool has_size = self->layers > 1 && self->spatial_id < self->size_count &&
+        const bool has_size = self->layers.count > 1 && self->spatial_id < self->size_count &&
                               self->widths[self->spatial_id] && self->heights[self->spatial_id];
         picture.width = has_size ? self->widths[self->spatial_id] : header.width;
         picture.height = has_size ? self->heights[self->spatial_id] : header.height;
     }
-    if (self->layers > 1)
-        append_superframe_index(self, builder);
+    join_layers(self, builder);
     *ret_picture = picture;
     return builder->failure;
 }

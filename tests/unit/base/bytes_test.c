@@ -180,7 +180,11 @@ static void test_reads_bits(void)
     g_assert_cmpuint(bits_read(&reader, 0), ==, 0);
     g_assert_cmpuint(bits_read(&reader, 12), ==, 0xF00);
     g_assert_cmphex(bits_read(&reader, 32), ==, 0x12345678);
-    g_assert_cmpuint(bits_read(&reader, 8), ==, 0x80);
+    g_assert_cmpuint(bits_position(&reader), ==, 56);
+    g_assert_cmpuint(bits_read(&reader, 3), ==, 4);
+    g_assert_cmpuint(bits_position(&reader), ==, 59);
+    g_assert_cmpuint(bits_read(&reader, 5), ==, 0);
+    g_assert_cmpuint(bits_position(&reader), ==, 64);
     g_assert_false(bits_failed(&reader));
     g_assert_cmpuint(bits_read(&reader, 1), ==, 0);
     g_assert_true(bits_failed(&reader));

@@ -8,6 +8,7 @@ int main(int argc, char **argv)
     h265_test_add();
     vp8_test_add();
     vp9_test_add();
+    vp9_layers_test_add();
     av1_test_add();
     audio_test_add();
     depayloader_test_add();

@@ -13,6 +13,7 @@ void depayloader_test_add(void);
 void h265_test_add(void);
 void header_test_add(void);
 void vp8_test_add(void);
+void vp9_layers_test_add(void);
 void vp9_test_add(void);
 
 #define BENCH_MAX_FRAMES 1024
