@@ -75,8 +75,9 @@ TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Q
     if (keeps && is_small) {
         plan.awaits_size = facts->kind == TRACK_VIDEO && facts->size.height == 0 &&
                            quality->max_height > 0 && encoding != ENCODING_NONE;
+        const char *where = format_encodes(format) ? format->name : "the file";
         snprintf(plan.why, sizeof plan.why, "%s goes into %s as published.",
-                 codec_name(facts->codec), format->name);
+                 codec_name(facts->codec), where);
         return plan;
     }
     if (keeps && has_layer) {
