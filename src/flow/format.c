@@ -85,8 +85,8 @@ const Quality *quality_default(void)
     return &unnamed;
 }
 
-/* Opus goes into MP4, but little outside browsers plays it there, and AAC costs a hundredth of what
- * a picture does: so only who names no preset, or `source`, gets it as published. */
+/* Opus goes into MP4, but little outside browsers plays it there, and AAC costs little beside a
+ * picture: so only who names no preset, or `source`, gets it as published. */
 static bool keeps_sound(const Format *format, const Quality *quality, Codec codec)
 {
     const bool is_preset = quality->video_bitrate > 0 && quality->max_height > 0;
