@@ -96,10 +96,11 @@ static void fail_without_publisher(WebRTCRecorder *recorder, int64_t waited_ns)
                       recorder->room_name, seconds(waited_ns), wanted);
     else
         recorder_fail(recorder, CODE_NO_TRACK_PUBLISHED,
-                      "%u participants are in room '%s' but none of them published %s within "
-                      "%.0f s.",
-                      headcount.count, recorder->room_name,
-                      recorder->request->audio_only ? "audio" : "a track", seconds(waited_ns));
+                      "Of %u in room '%s' nobody published %s within %.0f s.", headcount.count,
+                      recorder->room_name,
+                      recorder->request->audio_only ? "sound, and nothing else is recorded"
+                                                    : "a track",
+                      seconds(waited_ns));
 }
 
 static int64_t publisher_wait_ns(const WebRTCRecorder *recorder)

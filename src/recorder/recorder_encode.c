@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "recorder/recorder_private.h"
 
+#define PCM_BITRATE (48000 * 2 * 16)
 #define ENCODER_POOL_BYTES (32U << 20)
 #define BEHIND_SHOWN_NS (5 * NS_PER_SECOND)
 
@@ -24,6 +25,8 @@ static EncoderSettings settings_of(const WebRTCRecorder *recorder, const TrackCo
     const unsigned most =
         track->kind == TRACK_VIDEO ? quality->video_bitrate : quality->audio_bitrate;
     settings.bitrate = settings.bitrate > 0 ? MIN(settings.bitrate, most) : most;
+    if (encoding == ENCODING_PCM)
+        settings.bitrate = PCM_BITRATE;
     return settings;
 }
 
@@ -81,6 +84,7 @@ static bool take_slot(WebRTCRecorder *recorder, TrackContext *track)
                       name, slots->used, slots->max);
         return false;
     }
+    track->goes_without_encoder = true;
     track->plan.treatment = TREATMENT_PASSTHROUGH;
     track->plan.codec = track->announced;
     g_snprintf(track->plan.why, sizeof track->plan.why,

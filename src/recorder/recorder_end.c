@@ -189,6 +189,25 @@ static void begin_stop(WebRTCRecorder *recorder)
         recorder_net_stopped(recorder);
 }
 
+/* Sound alone that is muted at the end is silent up to it; elsewhere the picture tells how long. */
+static bool ends_silent(const WebRTCRecorder *recorder, const OutputSlot *slot)
+{
+    for (unsigned i = 0; i < recorder->tracks->len && recorder->request->audio_only; i++) {
+        const TrackContext *track = recorder->tracks->pdata[i];
+        if (track->output == slot->index && track->started && track->published && track->muted)
+            return true;
+    }
+    return false;
+}
+
+static int64_t lasts_until_ns(const WebRTCRecorder *recorder, const OutputSlot *slot)
+{
+    const int64_t held_until_ns = recorder_held_until_ns(recorder);
+    if (held_until_ns > 0 || recorder->pauses.is_open || !ends_silent(recorder, slot))
+        return held_until_ns;
+    return recorder->stopped_ns - recorder->origin_ns - recorder->pauses.cut_ns;
+}
+
 void recorder_net_stopped(WebRTCRecorder *recorder)
 {
     recorder->net_stopped = true;
@@ -201,7 +220,7 @@ void recorder_net_stopped(WebRTCRecorder *recorder)
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];
         slot->stopping = true;
-        output_hold_until(slot->output, recorder_held_until_ns(recorder));
+        output_hold_until(slot->output, lasts_until_ns(recorder, slot));
         output_stop(slot->output, true);
     }
     if (recorder->outputs->len == 0)

@@ -67,7 +67,7 @@ void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const
 {
     const RecordingRequest *request = recorder->request;
     note_input(recorder, track, input);
-    if (track->encoder)
+    if (track->encoder || track->goes_without_encoder)
         return;
     track_facts_update(&track->facts, input->codec, (TrackSize){input->width, input->height});
     const TrackPlan plan = track_plan_make(&track->facts, request->format, request->quality);

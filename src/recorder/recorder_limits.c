@@ -69,7 +69,7 @@ void recorder_check_size(WebRTCRecorder *recorder, int64_t now_ns)
 {
     SizeWindow *window = &recorder->size_window;
     const uint64_t limit = recorder->request->max_size;
-    if (limit == 0)
+    if (limit == 0 || !recorder->started)
         return;
     const uint64_t file = file_bytes(recorder), received = received_bytes(recorder);
     const uint64_t grown = MAX(file - window->file, received - window->received);

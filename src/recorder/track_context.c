@@ -75,6 +75,7 @@ void track_context_publish(TrackContext *track, const Participant *participant,
     track->muted = publication->muted;
     track->was_unmuted = track->was_unmuted || !publication->muted;
     track->paused = false;
+    track->goes_without_encoder = false;
     track->confirmed = false;
     track->on_track = false;
     track->stalled = false;

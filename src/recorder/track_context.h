@@ -29,6 +29,7 @@ typedef struct {
     TrackFacts facts;      /* that the plan was made from */
     TrackEncoder *encoder; /* between `encode_queue` and `queue`; NULL: as published */
     BoundedQueue *encode_queue;
+    bool goes_without_encoder; /* all were at work when this publication began */
     bool is_diverted; /* frames go to `encode_queue`: to the encoder, or to wait for the plan */
     Codec encoder_codec;
     EncoderSettings encoder_settings;

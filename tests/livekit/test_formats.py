@@ -60,6 +60,32 @@ def test_sound_alone(serve, room, publisher, figures):
             expect_plain(verdict.path)
 
 
+def test_muted_at_the_end(serve, room, publisher):
+    """The silence is in the file up to the stop."""
+    alice = publisher(publish=["audio"])
+    ids = record_all(serve, room, SOUND)
+    serve.wait_status(ids["wav"], lambda s: s["stats"]["duration"] > 2)
+    alice.mute("audio")
+    serve.wait_status(ids["wav"], lambda s: s["stats"]["duration"] > 5)
+    for name, mint_id in ids.items():
+        ended = serve.stop(mint_id).json
+        assert ended["outcome"] == "complete", ended
+        verdict = expect_plays(ended["output_path"])
+        assert abs(verdict.audio.duration - ended["stats"]["duration"]) < 0.3, (name, ended["stats"])
+        expect_balanced(serve.status(mint_id).json)
+
+
+@pytest.mark.parametrize("wanted", ["wav", "mp4", "mpegts"])
+def test_a_small_size(serve, room, publisher, wanted):
+    """However small, there is a file, and it is no larger."""
+    publisher(codec="h264", fps=15)
+    serve.start(room, output_format=wanted, video_quality="medium", max_size="200KiB")
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 20)
+    assert (status["outcome"], status["end_reason"]) == ("complete", "max_size"), status
+    assert 0 < sum(file["bytes"] for file in status["files"]) <= 200 * 1024, status["files"]
+    expect_plays(status["output_path"])
+
+
 @pytest.mark.parametrize("codec,treatment", [("h264", "passthrough"), ("vp8", "transcode")])
 def test_mpegts(serve, room, publisher, figures, codec, treatment):
     alice = publisher(codec=codec, fps=15)
