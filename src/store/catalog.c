@@ -103,6 +103,7 @@ typedef struct {
     JsonArray *paths, *files;
     CatalogMeasureFn measure;
     uint64_t bytes;
+    int64_t longest_ns;
 } Found;
 
 static bool is_listed(const Found *found, const char *path)
@@ -132,6 +133,7 @@ static void add_file(Found *found, const char *path)
     json_array_add_object_element(found->files, file);
     json_array_add_string_element(found->paths, path);
     found->bytes += (uint64_t)status.st_size;
+    found->longest_ns = MAX(found->longest_ns, duration_ns);
 }
 
 static void add_files(Found *found, const char *sidecar_path)
@@ -166,6 +168,9 @@ static void add_named_files(Found *found, JsonObject *recording)
 static void set_interrupted(JsonObject *recording, const Found *found)
 {
     const unsigned count = json_array_get_length(found->paths);
+    JsonObject *stats = object_member(recording, "stats");
+    if (stats)
+        json_object_set_double_member(stats, "duration", (double)found->longest_ns / 1e9);
     json_object_set_string_member(recording, "state", "stopped");
     json_object_set_string_member(recording, "outcome",
                                   outcome_kind_name(count > 0 ? OUTCOME_PARTIAL : OUTCOME_FAILED));

@@ -123,6 +123,7 @@ def test_killed(server, room, publisher, tmp_path):
         for name, mint_id in ids.items():
             status = serve.status(mint_id).json
             assert status["code"] == "interrupted" and status["outputs"], (name, status)
+            assert abs(status["stats"]["duration"] - status["files"][0]["duration"]) < 0.01, status["stats"]
 
 
 @pytest.mark.parametrize("body,part", [
