@@ -1,7 +1,8 @@
 /* Turns the packets of one track, in order, into whole frames: RFC 6184 (H.264), 7798 (H.265),
  * 7741 (VP8), 9628 (VP9), the AV1 RTP payload, 7587 (Opus), 3551 (PCMU, PCMA).
  * H.264 and H.265 leave as Annex B with four-byte start codes, AV1 as a temporal unit of OBUs with
- * size fields and no temporal delimiter, VP9 as a superframe when a picture has several layers.
+ * size fields and no temporal delimiter, VP9 as a superframe when a picture has several layers, of
+ * which only the last is shown.
  * A frame leaves only if all its packets came and what it refers to left too: nothing before the
  * first key frame, nothing between a lost frame and the next key frame, no blank frame of the
  * server (8x8 VP8, 2x2 H.264).

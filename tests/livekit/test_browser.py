@@ -130,6 +130,18 @@ def test_formats_that_encode(serve, room, browser, chromium):
         assert verdict.video.unreadable == 0 and None not in [n for _, n in played.shown]
 
 
+def test_spatial_layers(serve, room, browser, chromium):
+    """A picture of VP9's L3T3_KEY is shown once, in its full size, by FFmpeg and by Chromium."""
+    chromium(codec="vp9", width=1280, height=720, bitrate=1_500_000)
+    recordings = Recordings(serve, room, mp4=None, webm=None)
+    recordings.wait_more(45)
+    for status in recordings.stop().values():
+        assert track_of(status, "video")["treatment"] == "passthrough"
+        verdict, played = expect_plays_everywhere(browser, status["output_path"])
+        assert verdict.video.sizes == {(1280, 720)}
+        assert verdict.video.unreadable == 0 and None not in [number for _, number in played.shown]
+
+
 def last_picture(path):
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="gray") for frame in container.decode(video=0)][-1]
