@@ -139,14 +139,6 @@ static bool may_record(WebRTCRecorder *recorder, TrackContext *track,
 
 /* ---- subscribing ---- */
 
-void recorder_ask_for_layer(WebRTCRecorder *recorder, const TrackContext *track)
-{
-    const TrackSize layer = track->plan.layer;
-    if (recorder->signal && track->kind == TRACK_VIDEO && layer.height > 0)
-        signal_client_track_settings(recorder->signal, track->sid, false, layer.width,
-                                     layer.height);
-}
-
 void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track)
 {
     track->asked = true;
