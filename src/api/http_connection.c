@@ -372,12 +372,19 @@ static void begin_reading(HttpConnection *connection)
 
 /* ---- TLS ---- */
 
+/* GIO has no setting for it, so an older client may get this far. */
+static bool is_recent(GTlsConnection *tls)
+{
+    const GTlsProtocolVersion version = g_tls_connection_get_protocol_version(tls);
+    return version == G_TLS_PROTOCOL_VERSION_TLS_1_2 || version == G_TLS_PROTOCOL_VERSION_TLS_1_3;
+}
+
 static void on_handshake(GObject *source, GAsyncResult *result, gpointer data)
 {
     HttpConnection *connection = data;
     connection->is_calling = false;
     const bool is_done = g_tls_connection_handshake_finish(G_TLS_CONNECTION(source), result, NULL);
-    if (is_done && connection->state != STATE_CLOSED)
+    if (is_done && is_recent(G_TLS_CONNECTION(source)) && connection->state != STATE_CLOSED)
         begin_reading(connection);
     else
         close_connection(connection);

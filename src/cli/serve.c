@@ -109,6 +109,13 @@ static int run_service(const Config *config)
     return is_up ? 0 : EXIT_FAILED;
 }
 
+/* GIO's TLS takes its versions from here alone. Before there is any thread. */
+static void refuse_old_tls(const Config *config)
+{
+    if (config->tls_certificate != NULL)
+        g_setenv("G_TLS_GNUTLS_PRIORITY", "NORMAL:%COMPAT:-VERS-TLS1.0:-VERS-TLS1.1", FALSE);
+}
+
 static int run_serve(const Flags *flags)
 {
     g_autoptr(GError) error = NULL;
@@ -116,6 +123,7 @@ static int run_serve(const Flags *flags)
     if (config == NULL)
         return cli_usage_error(error->message);
     settings_raise_file_limit();
+    refuse_old_tls(config);
     return run_service(config);
 }
 
