@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "recorder/recorder_private.h"
 
 #define RECORDER_TOKEN_SECONDS (24 * 3600)
@@ -17,10 +18,12 @@ void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
         return;
     RecorderEvent *event = &recorder->events[recorder->event_count++];
     event->at_ns = clock_monotonic_ns() - recorder->origin_ns;
+    char text[OUTCOME_SENTENCE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    g_vsnprintf(event->text, sizeof event->text, format, arguments);
+    g_vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    text_printable(text, strlen(text), event->text, sizeof event->text);
     log_info("recorder", recorder->request->mint_id, "%s", event->text);
 }
 

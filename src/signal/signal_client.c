@@ -10,6 +10,7 @@
 #include "signal/join_message.h"
 #include "signal/messages.h"
 #include "signal/requests.h"
+#include "signal/signal_client_private.h"
 
 #define PING_INTERVAL_SECONDS 5
 #define PING_TIMEOUT_SECONDS 15
@@ -364,15 +365,14 @@ static void client_clear(gpointer data)
     g_free(client->own_sid);
 }
 
-static void on_message(SoupWebsocketConnection *connection, int type, GBytes *bytes, gpointer data)
+/* NULL: no binary message. */
+static void take_message(SignalClient *client, const void *data, size_t size)
 {
-    (void)connection;
-    SignalClient *client = g_rc_box_acquire(data);
+    g_rc_box_acquire(client);
     client->stats.messages++;
     client->last_heard_ns = clock_monotonic_ns();
-    g_autoptr(Livekit__SignalResponse) response = NULL;
-    if (type == SOUP_WEBSOCKET_DATA_BINARY)
-        response = signal_response_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_autoptr(Livekit__SignalResponse) response =
+        data != NULL ? signal_response_parse(data, size) : NULL;
     if (response == NULL)
         client->stats.malformed++;
     else if (client->is_joined)
@@ -380,6 +380,19 @@ static void on_message(SoupWebsocketConnection *connection, int type, GBytes *by
     else
         dispatch_first(client, response);
     g_rc_box_release_full(client, client_clear);
+}
+
+void signal_client_inject_for_test(SignalClient *client, const void *data, size_t size)
+{
+    take_message(client, data, size);
+}
+
+static void on_message(SoupWebsocketConnection *connection, int type, GBytes *bytes, gpointer data)
+{
+    (void)connection;
+    gsize size;
+    const void *content = g_bytes_get_data(bytes, &size);
+    take_message(data, type == SOUP_WEBSOCKET_DATA_BINARY ? content : NULL, size);
 }
 
 static void on_closed(SoupWebsocketConnection *connection, gpointer data)

@@ -115,6 +115,10 @@ static const StemRow stem_rows[] = {
     {"a/../../take", NULL, CONTAINER_AUTO, false, false, 0},
     {"..", NULL, CONTAINER_AUTO, false, false, 0},
     {"/etc/passwd", NULL, CONTAINER_AUTO, false, false, 0},
+    {".", NULL, CONTAINER_AUTO, false, false, 0},
+    {".mp4", NULL, CONTAINER_AUTO, false, false, 0},
+    {"..mp4", NULL, CONTAINER_AUTO, false, false, 0},
+    {"calls/.webm", NULL, CONTAINER_AUTO, false, false, 0},
     {"bad\xff", NULL, CONTAINER_AUTO, false, false, 0},
 };
 
