@@ -77,6 +77,8 @@ static void on_answer(void *owner, const char *sdp, uint32_t id)
     WebRTCRecorder *recorder = owner;
     if (recorder->signal)
         signal_client_answer(recorder->signal, sdp, id);
+    recorder->offers.is_out = false;
+    recorder_pass_offer(recorder, clock_monotonic_ns());
 }
 
 static void on_local_candidate(void *owner, const char *candidate)
@@ -141,6 +143,8 @@ static void on_bad_offer(void *owner, const char *sentence)
 {
     WebRTCRecorder *recorder = owner;
     recorder_note(recorder, "An offer of the server was not usable: %s", sentence);
+    recorder->offers.is_out = false;
+    recorder_pass_offer(recorder, clock_monotonic_ns());
 }
 
 static void on_track_confirmed(void *owner, unsigned track_id)
@@ -274,6 +278,7 @@ void recorder_reconnect(WebRTCRecorder *recorder, const char *why)
     recorder->peer_connected = false;
     recorder->joined = false;
     forget_publications(recorder);
+    recorder_forget_offers(recorder);
     net_session_reset(recorder->net);
 }
 
@@ -318,6 +323,7 @@ void webrtc_recorder_free(WebRTCRecorder *recorder)
     g_ptr_array_unref(recorder->successors);
     g_hash_table_unref(recorder->publishers);
     recording_request_free(recorder->request);
+    recorder_forget_offers(recorder);
     g_free(recorder->identity);
     g_free(recorder->token);
     g_free(recorder->room_name);

@@ -11,6 +11,7 @@
 #include "signal/messages.h"
 #include "signal/requests.h"
 #include "signal/signal_client_private.h"
+#include "signal/signal_guard.h"
 
 #define PING_INTERVAL_SECONDS 5
 #define PING_TIMEOUT_SECONDS 15
@@ -55,7 +56,8 @@ static GSource *timer(int64_t interval_ns, GSourceFunc fn, SignalClient *client)
 static void send_bytes(SignalClient *client, GBytes *request)
 {
     if (client->connection != NULL &&
-        soup_websocket_connection_get_state(client->connection) == SOUP_WEBSOCKET_STATE_OPEN)
+        soup_websocket_connection_get_state(client->connection) == SOUP_WEBSOCKET_STATE_OPEN &&
+        signal_guard_may_send(client->connection, g_bytes_get_size(request)))
         soup_websocket_connection_send_message(client->connection, SOUP_WEBSOCKET_DATA_BINARY,
                                                request);
     g_bytes_unref(request);
@@ -399,9 +401,13 @@ static void on_closed(SoupWebsocketConnection *connection, gpointer data)
 {
     SignalClient *client = data;
     const unsigned code = soup_websocket_connection_get_close_code(connection);
-    g_autofree char *why = code != 0
-                               ? g_strdup_printf("the server closed it (WebSocket code %u)", code)
-                               : g_strdup("the connection broke");
+    g_autofree char *why = NULL;
+    if (signal_guard_reason(connection) != NULL)
+        why = g_strdup(signal_guard_reason(connection));
+    else if (code != 0)
+        why = g_strdup_printf("the server closed it (WebSocket code %u)", code);
+    else
+        why = g_strdup("the connection broke");
     fail_lost(client, why);
 }
 
