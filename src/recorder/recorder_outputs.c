@@ -20,7 +20,7 @@ static void on_opened(void *owner, const char *path, Container container)
         slot->container = container;
     }
     recorder_note(pair->recorder, "Writing %s.", path);
-    recorder_write_sidecars(pair->recorder);
+    recorder_write_sidecars_soon(pair->recorder);
 }
 
 static void on_track_started(void *owner, unsigned track_id)
@@ -169,6 +169,6 @@ OutputSlot *recorder_output_for(WebRTCRecorder *recorder, const TrackContext *tr
         return NULL;
     }
     g_ptr_array_add(recorder->outputs, slot);
-    recorder_write_sidecars(recorder);
+    recorder_write_sidecars_soon(recorder);
     return slot;
 }

@@ -266,31 +266,53 @@ void recorder_note_checklist(WebRTCRecorder *recorder)
 
 /* ---- sidecars ---- */
 
-static JsonNode *sidecar_root(const OutputSlot *slot, JsonObject *recording)
+#define SIDECARS_AT_ONCE 16
+
+/* All but what `recording` is, which is the same in all of them and made once. */
+static char *sidecar_text(const OutputSlot *slot, const char *recording)
 {
-    JsonObject *root = json_object_new();
-    json_object_set_string_member(root, "roomtape", ROOMTAPE_VERSION);
-    json_object_set_string_member(root, "state",
-                                  slot->finished || !slot->output ? "finished" : "recording");
-    json_object_set_string_member(root, "identity", slot->identity);
-    json_object_set_boolean_member(root, "screen_share", slot->screen_share);
-    json_object_set_object_member(root, "recording", recording);
-    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
-    json_node_take_object(node, root);
-    return node;
+    g_autoptr(JsonNode) identity = json_node_init_string(json_node_alloc(), slot->identity);
+    g_autofree char *quoted = json_to_string(identity, FALSE);
+    return g_strdup_printf("{\n"
+                           "  \"roomtape\" : \"" ROOMTAPE_VERSION "\",\n"
+                           "  \"state\" : \"%s\",\n"
+                           "  \"identity\" : %s,\n"
+                           "  \"screen_share\" : %s,\n"
+                           "  \"recording\" : %s\n"
+                           "}",
+                           slot->finished || !slot->output ? "finished" : "recording", quoted,
+                           slot->screen_share ? "true" : "false", recording);
+}
+
+static char *recording_text(WebRTCRecorder *recorder)
+{
+    RecordingStatus *status = webrtc_recorder_status(recorder);
+    g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), NULL);
+    json_node_take_object(node, status_json(status));
+    recording_status_free(status);
+    return json_to_string(node, TRUE);
 }
 
 void recorder_write_sidecars(WebRTCRecorder *recorder)
 {
     if (recorder->outputs->len == 0)
         return;
-    RecordingStatus *status = webrtc_recorder_status(recorder);
+    g_autofree char *recording = recording_text(recorder);
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];
         g_autoptr(GError) error = NULL;
-        if (slot->sidecar &&
-            !sidecar_write(slot->sidecar, sidecar_root(slot, status_json(status)), &error))
+        if (!slot->sidecar)
+            continue;
+        g_autofree char *text = sidecar_text(slot, recording);
+        if (!sidecar_write(slot->sidecar, text, &error))
             log_warning("recorder", recorder->request->mint_id, "%s", error->message);
     }
-    recording_status_free(status);
+}
+
+void recorder_write_sidecars_soon(WebRTCRecorder *recorder)
+{
+    if (recorder->outputs->len <= SIDECARS_AT_ONCE)
+        recorder_write_sidecars(recorder);
+    else
+        recorder->sidecar_due_ns = 0;
 }

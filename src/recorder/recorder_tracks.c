@@ -292,7 +292,8 @@ static void on_track_published(void *owner, const Participant *participant,
         return;
     if (recorder->request->audio_only && publication->kind == TRACK_VIDEO)
         return;
-    if (has_live_seat(recorder, participant->identity, publication))
+    if (recorder->successors->len < RECORDER_MAX_TRACKS &&
+        has_live_seat(recorder, participant->identity, publication))
         let_wait(recorder, publication);
     else
         admit(recorder, participant, publication);

@@ -30,6 +30,8 @@ static const FaultCatalogEntry CATALOG[FAULT_COUNT] = {
     [FAULT_WRAP] = {"wrap", FAULT_VALUE_TIME,
                     "new tracks begin that long before their RTP timestamp wraps, and shortly "
                     "before their sequence number does"},
+    [FAULT_HUGE_EXTENSION] = {"huge-extension", FAULT_VALUE_PERCENT,
+                              "adds that share of RTP packets with 64 kB of header extension"},
     [FAULT_STALL] = {"stall", FAULT_VALUE_NONE, "sends no packets of the track"},
     [FAULT_NO_MEDIA] = {"no-media", FAULT_VALUE_NONE,
                         "the track is published and subscribed, and nothing is sent"},

@@ -25,6 +25,7 @@ typedef enum {
     FAULT_NO_RETRANSMISSION,
     FAULT_NO_SENDER_REPORT,
     FAULT_WRAP,
+    FAULT_HUGE_EXTENSION,
     /* what tracks do */
     FAULT_STALL,
     FAULT_NO_MEDIA,
