@@ -41,6 +41,7 @@ typedef struct {
     char *sid, *participant_sid;
     Codec announced;
     bool published, muted, paused;
+    int64_t removed_ns; /* when it was unpublished last */
     bool was_unmuted; /* at any time */
     bool asked;       /* subscribe was sent */
     bool confirmed;   /* it was in an offer */
