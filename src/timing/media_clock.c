@@ -16,10 +16,12 @@
 #define STALL_PROOF_NS NS_PER_SECOND /* a backlog gets shorter in that time ... */
 #define STALL_REPORT_NS (4 * NS_PER_SECOND) /* ... unless a report shows that it is one */
 #define JUMP_NS (60 * NS_PER_MS) /* by which an RTP time runs ahead of what came in between */
-#define JUMP_LOWEST_NS (40 * NS_PER_MS) /* and under the lowest delay; a network does not do both  \
-                                         */
-#define JUMP_AGE_NS NS_PER_SECOND       /* after which there is a lowest delay to speak of */
-#define PICTURE_BACK_NS (200 * NS_PER_MS)  /* RTP times go back so far where frames are reordered  \
+#define JUMP_LOWEST_NS                                                                             \
+    (40 * NS_PER_MS)              /* and under the lowest delay; a network does not do both        \
+                                   */
+#define JUMP_AGE_NS NS_PER_SECOND /* after which there is a lowest delay to speak of */
+#define PICTURE_BACK_NS                                                                            \
+    (200 * NS_PER_MS)                      /* RTP times go back so far where frames are reordered  \
                                             */
 #define PICTURES_BACK 3                    /* or in so many pictures that do not catch up */
 #define INTERVAL_MAX_NS (500 * NS_PER_MS)  /* of frames that follow each other */

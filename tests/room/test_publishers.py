@@ -2,10 +2,14 @@
 one, beside it, lasts over a minute. Each row is somebody's file."""
 
 import os
+import pathlib
+import re
+import time
 
 import pytest
 
 from harness.expect import expect_balanced, expect_plays
+from harness.judge import judge
 from harness.recorder import Record
 
 from .conftest import EmbeddedRoom
@@ -278,3 +282,41 @@ def test_muted_for_a_minute(minute, fault_row, at):
     assert abs(len(video.missing) - (pause - 1 / FPS) * FPS) < 2
     assert abs(audio.duration - LONG_SECONDS) < 0.5
     assert any(beep > video.after_longest_gap for beep in audio.beeps)
+
+
+def use_of(process):
+    """Resident memory in MB at its highest, open descriptors, threads."""
+    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+    number = lambda name: int(re.search(rf"{name}:\s+(\d+)", status).group(1))  # noqa: E731
+    return number("VmHWM") / 1024, len(os.listdir(f"/proc/{process.pid}/fd")), number("Threads")
+
+
+def test_a_hundred_tracks_at_once(embedded, record, fault_row):
+    row = fault_row(
+        "publishers", "a hundred tracks at once",
+        made="embedded room: fifty people with camera and microphone come at one moment",
+        asked="all of them recorded, from the same moment on, with every picture",
+    )  # fmt: skip
+    people = [f"p{at},size=160x64,fps=10,bitrate=50000,start=1s" for at in range(50)]
+    one = record(embedded(publishers=people), "--duration", "8s")
+    one.wait_state("recording", seconds=30)
+    time.sleep(5)
+    memory, descriptors, threads = use_of(one.process)
+    assert one.finish(60) == 0, one.tail()
+    sidecar = one.sidecar
+    begun = [file["room_offset"] for file in sidecar["files"]]
+    verdicts = [judge(file["path"], (0, 60)) for file in sidecar["files"]]
+    missing = sum(len(verdict.video.missing) for verdict in verdicts)
+    worst = max(max(map(abs, verdict.offsets(after=0.5))) for verdict in verdicts) * 1000
+    row.measured(
+        f"{len(sidecar['tracks'])} tracks in {len(verdicts)} files, begun within "
+        f"{(max(begun) - min(begun)) * 1000:.0f} ms; {missing} pictures missing, worst offset {worst:.1f} ms; "
+        f"{memory:.0f} MB at the highest, {descriptors} descriptors, {threads} threads"
+    )
+    expect_balanced(sidecar)
+    assert sidecar["outcome"] == "complete" and len(sidecar["tracks"]) == 100 and len(verdicts) == 50
+    assert all(track["outcome"] == "complete" for track in sidecar["tracks"].values())
+    assert missing == 0 and worst < 45
+    assert all(verdict.errors == [] and verdict.video.unreadable == 0 for verdict in verdicts)
+    assert max(begun) - min(begun) < 2
+    assert memory < 150 and descriptors < 250 and threads < 30

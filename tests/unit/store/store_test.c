@@ -188,6 +188,13 @@ static JsonNode *recording(const char *mint_id, const char *state, const char *t
     return node;
 }
 
+static bool write_live(Sidecar *sidecar, JsonNode *node)
+{
+    g_autofree char *text = json_to_string(node, FALSE);
+    json_node_unref(node);
+    return sidecar_write(sidecar, text, NULL);
+}
+
 static bool is_locked(const char *path)
 {
     const int fd = g_open(path, O_RDONLY | O_CLOEXEC, 0);
@@ -207,7 +214,7 @@ static void test_sidecar(void)
     g_autofree char *path = g_strdup(sidecar_path(sidecar));
     g_assert_true(is_locked(path));
     for (unsigned i = 0; i < 3; i++) {
-        g_assert_true(sidecar_write(sidecar, recording("a", "recording", "t"), &error));
+        g_assert_true(write_live(sidecar, recording("a", "recording", "t")));
         g_assert_true(is_locked(path));
         g_autoptr(JsonNode) read = sidecar_read(path, &error);
         g_assert_no_error(error);
@@ -295,7 +302,7 @@ static void test_recover(void)
     g_free(write_file(folder, "empty.json", ""));
     g_autofree char *stem = g_build_filename(folder, "live", NULL);
     Sidecar *live = sidecar_new(stem, NULL);
-    g_assert_true(sidecar_write(live, recording("four", "recording", "2026-01-01"), NULL));
+    g_assert_true(write_live(live, recording("four", "recording", "2026-01-01")));
 
     Catalog *catalog = catalog_new(folder);
     g_assert_cmpuint(catalog_recover(catalog, measure), ==, 2);
