@@ -183,6 +183,5 @@ void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_discard_outputs(WebRTCRecorder *recorder);
 
 /* recorder_status */
+void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot);
 void recorder_write_sidecars(WebRTCRecorder *recorder);
-/* Now, or with the next tick where there are many: each holds all of the recording. */
-void recorder_write_sidecars_soon(WebRTCRecorder *recorder);

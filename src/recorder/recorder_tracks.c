@@ -328,7 +328,9 @@ static void on_track_unpublished(void *owner, const Participant *participant,
     if (!track || recorder_is_ending(recorder))
         return;
     track->published = false;
+    track->removed_ns = clock_monotonic_ns();
     track->stalled = false;
+    recorder->no_publisher_since_ns = 0;
     g_autofree char *name = recorder_track_name(track);
     recorder_note(recorder, "The %s is no longer published.", name);
     net_session_unbind(recorder->net, publication->sid);
