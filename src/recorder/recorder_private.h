@@ -37,6 +37,15 @@ typedef struct {
     uint64_t seen, largest;
 } SizeWindow;
 
+/* One offer is with the net side at a time; of those that come meanwhile only the newest counts. */
+typedef struct {
+    char *sdp; /* the one that waits, or NULL */
+    uint32_t id;
+    bool is_out;    /* one is not answered yet */
+    int64_t due_ns; /* of the next one */
+    bool is_told;   /* that there are too many */
+} OfferGate;
+
 struct WebRTCRecorder {
     RecorderEnvironment environment;
     RecordingRequest *request;
@@ -54,6 +63,7 @@ struct WebRTCRecorder {
     GPtrArray *successors;  /* published while their seat is taken; owned by recorder_tracks */
     GHashTable *publishers; /* identity -> number + 1 */
 
+    OfferGate offers;
     char *room_name, *room_sid, *server_version;
     bool joined, peer_connected;
     PeerState peer_state;
@@ -105,6 +115,9 @@ static inline bool recorder_is_ending(const WebRTCRecorder *recorder)
 
 /* recorder_signal */
 void recorder_connect(WebRTCRecorder *recorder);
+/* Hands on the offer that waits when it is its turn. */
+void recorder_pass_offer(WebRTCRecorder *recorder, int64_t now_ns);
+void recorder_forget_offers(WebRTCRecorder *recorder);
 
 /* recorder_tracks */
 RoomViewOut recorder_room_view_out(WebRTCRecorder *recorder);
@@ -170,4 +183,5 @@ void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_discard_outputs(WebRTCRecorder *recorder);
 
 /* recorder_status */
+void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot);
 void recorder_write_sidecars(WebRTCRecorder *recorder);
