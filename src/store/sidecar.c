@@ -101,10 +101,8 @@ static int write_new(const char *path, const char *text, size_t size, GError **e
     return -1;
 }
 
-bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error)
+bool sidecar_write(Sidecar *sidecar, const char *text, GError **error)
 {
-    g_autofree char *text = json_to_string(root, TRUE);
-    json_node_unref(root);
     g_autofree char *hidden = hidden_path(sidecar->path);
     const int fd = write_new(hidden, text, strlen(text), error);
     if (fd < 0)

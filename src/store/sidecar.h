@@ -14,8 +14,8 @@ Sidecar *sidecar_new(const char *stem, GError **error);
 const char *sidecar_stem(const Sidecar *sidecar);
 const char *sidecar_path(const Sidecar *sidecar);
 
-/* Replaces the contents; takes over `root`. */
-bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error);
+/* Replaces the contents by that JSON. */
+bool sidecar_write(Sidecar *sidecar, const char *text, GError **error);
 
 /* Releases the lock; `keep` false removes the file (a recording that left nothing). */
 void sidecar_close(Sidecar *sidecar, bool keep);
