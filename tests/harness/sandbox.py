@@ -175,7 +175,8 @@ def _enter_user():
 
 def _enter_private_users():
     _call("unshare", CLONE_NEWUSER)
-    for name, text in (("setgroups", "deny"), ("gid_map", f"{NOBODY} {NOBODY} 1"), ("uid_map", f"{NOBODY} {NOBODY} 1")):
+    same = f"{NOBODY} {NOBODY} 1"
+    for name, text in (("setgroups", "deny"), ("gid_map", same), ("uid_map", same)):
         pathlib.Path(f"/proc/self/{name}").write_text(text)
     _drop_capabilities()  # a new user namespace begins with all of them
 

@@ -64,9 +64,9 @@ def test_works_under_the_unit(embedded, confined, monkeypatch):
         unconfined.delenv("ROOMTAPE")
         room = embedded()
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", confined / "state/key.pem",
-         "-out", confined / "certificate.pem"], check=True, capture_output=True,
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+         confined / "state/key.pem", "-out", confined / "certificate.pem"], check=True, capture_output=True,
     )  # fmt: skip
     if os.getuid() == 0:
         os.chown(confined / "state/key.pem", sandbox.NOBODY, sandbox.NOBODY)
