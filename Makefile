@@ -36,9 +36,10 @@ lint:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
+# for all targets together: make fuzz SECONDS=300
 fuzz:
-	scripts/setup lint
-	scripts/fuzz
+	scripts/setup fuzz
+	FUZZ_SECONDS=$(or $(SECONDS),300) scripts/fuzz
 
 bench:
 	scripts/setup test

@@ -278,9 +278,9 @@ static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {
-        check_connection,    check_media,      check_reconnect,         recorder_admit_successors,
-        check_publishers,    check_tracks,     recorder_check_encoders, recorder_check_duration,
-        recorder_check_size, refresh_sidecars,
+        check_connection,          check_media,         check_reconnect,  recorder_pass_offer,
+        recorder_admit_successors, check_publishers,    check_tracks,     recorder_check_encoders,
+        recorder_check_duration,   recorder_check_size, refresh_sidecars,
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (recorder_is_ending(recorder))

@@ -171,6 +171,7 @@ static void copy_tracks(const WebRTCRecorder *recorder, RecordingStatus *status,
         const TrackContext *track = recorder->tracks->pdata[i];
         TrackStatus *copy = &status->tracks[i];
         copy_track(track, copy, now_ns);
+        recorder_copy_layer(recorder, track, copy);
         if (track->kind == TRACK_VIDEO)
             status->video_frames += copy->frames_written;
         else

@@ -32,6 +32,7 @@ struct WebRTCRecordingService {
     NetThread *net_threads[NET_THREADS_MAX];
     unsigned net_thread_count, next_net_thread;
     SinkPool *sink_pool;
+    SocketWatch *socket_watch;
     EncodeSlots encode_slots;
     GHashTable *active; /* mint_id -> WebRTCRecorder* */
     GPtrArray *stopped; /* of WebRTCRecorder*, to be freed at the next tick */
@@ -249,6 +250,7 @@ WebRTCRecordingService *recording_service_new(const Config *config, bool use_cat
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)webrtc_recorder_free);
     service->stopped = g_ptr_array_new_with_free_func((GDestroyNotify)webrtc_recorder_free);
     service->watches = g_ptr_array_new_with_free_func(watch_free);
+    service->socket_watch = socket_watch_new();
     start_threads(service);
     if (use_catalog)
         open_catalog(service);
@@ -270,6 +272,7 @@ void recording_service_free(WebRTCRecordingService *service)
     for (unsigned i = 0; i < service->net_thread_count; i++)
         net_thread_free(service->net_threads[i]);
     sink_pool_free(service->sink_pool);
+    socket_watch_unref(service->socket_watch);
     g_source_destroy(service->mailbox_source);
     g_source_unref(service->mailbox_source);
     mailbox_free(service->mailbox);
@@ -325,6 +328,7 @@ const char *recording_service_start(WebRTCRecordingService *service, const Recor
         .net_thread = service->net_threads[service->next_net_thread],
         .sink_pool = service->sink_pool,
         .mailbox = service->mailbox,
+        .socket_watch = service->socket_watch,
     };
     service->next_net_thread = (service->next_net_thread + 1) % service->net_thread_count;
     const RecorderOut out = {

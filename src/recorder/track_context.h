@@ -26,7 +26,9 @@ typedef struct {
     TrackCounters counters;
 
     TrackPlan plan;
-    TrackFacts facts;      /* that the plan was made from */
+    TrackFacts facts;                     /* that the plan was made from */
+    bool layer_was_asked;                 /* the server knows of a wish */
+    uint64_t expected_seen, missing_seen; /* of the counters, when the link was judged last */
     TrackEncoder *encoder; /* between `encode_queue` and `queue`; NULL: as published */
     BoundedQueue *encode_queue;
     bool goes_without_encoder; /* all were at work when this publication began */

@@ -325,6 +325,25 @@ static void send_broken_rtp(Downlink *downlink, ActiveTrack *active)
     peer_send_rtp(downlink->peer, packet, writer.size);
 }
 
+#define HUGE_EXTENSION_WORDS 16000u
+
+/* Under the right keys, of a foreign source. */
+static void send_huge_extension(Downlink *downlink, const ActiveTrack *active)
+{
+    uint8_t packet[4 * HUGE_EXTENSION_WORDS + 64] = {0};
+    ByteWriter writer = byte_writer(packet, sizeof packet - PEER_TRAILER);
+    bytes_write_u8(&writer, 0x90);
+    bytes_write_u8(&writer, active->track->payloads[CODEC_OPUS].payload_type);
+    bytes_write_u16(&writer, (uint16_t)packet_link_random(downlink->link));
+    bytes_write_u32(&writer, packet_link_random(downlink->link));
+    bytes_write_u32(&writer, FOREIGN_SSRC);
+    bytes_write_u16(&writer, 0xbede);
+    bytes_write_u16(&writer, HUGE_EXTENSION_WORDS);
+    writer.size += 4 * (size_t)HUGE_EXTENSION_WORDS;
+    bytes_write_u32(&writer, 0);
+    peer_send_rtp(downlink->peer, packet, writer.size);
+}
+
 static void send_broken_rtcp(Downlink *downlink)
 {
     uint8_t packet[8 + GARBAGE_MAX + PEER_TRAILER] = {
@@ -368,6 +387,9 @@ static void send_garbage(Downlink *downlink, ActiveTrack *active, int64_t now_ns
 {
     if (chance_of(downlink, FAULT_MALFORMED_RTP, active->track, now_ns)) {
         send_broken_rtp(downlink, active);
+    }
+    if (chance_of(downlink, FAULT_HUGE_EXTENSION, active->track, now_ns)) {
+        send_huge_extension(downlink, active);
     }
     if (chance_of(downlink, FAULT_MALFORMED_RTCP, active->track, now_ns)) {
         send_broken_rtcp(downlink);

@@ -30,6 +30,8 @@ static const FaultCatalogEntry CATALOG[FAULT_COUNT] = {
     [FAULT_WRAP] = {"wrap", FAULT_VALUE_TIME,
                     "new tracks begin that long before their RTP timestamp wraps, and shortly "
                     "before their sequence number does"},
+    [FAULT_HUGE_EXTENSION] = {"huge-extension", FAULT_VALUE_PERCENT,
+                              "adds that share of RTP packets with 64 kB of header extension"},
     [FAULT_TIMESTAMP_JUMP] = {"timestamp-jump", FAULT_VALUE_SHIFT,
                               "moves the RTP timestamps by so much, also those of reports"},
     [FAULT_ABSURD_SENDER_REPORT] = {"absurd-sender-report", FAULT_VALUE_PERCENT,

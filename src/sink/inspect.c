@@ -237,8 +237,10 @@ bool inspect_file(const char *path, Inspection *ret_inspection, char *error, siz
     if (!S_ISREG(status.st_mode))
         return fail(error, error_size, path, "it is no file");
     AVFormatContext *format = NULL;
-    if (open_format(path, &format) < 0)
+    if (open_format(path, &format) < 0) {
+        avformat_close_input(&format);
         return fail(error, error_size, path, "it is no media file that can be read");
+    }
     Inspection *inspection = calloc(1, sizeof *inspection);
     require(inspection != NULL);
     const bool has_packets = inspect_format(format, path, inspection);
