@@ -54,7 +54,7 @@ static void check_reconnect(WebRTCRecorder *recorder, int64_t now_ns)
         return;
     }
     if (now_ns >= recorder->reconnect_deadline_ns)
-        recorder_reconnect(recorder, "the server did not answer in time.");
+        recorder_reconnect(recorder, recorder->lost_why);
 }
 
 /* ---- publishers ---- */

@@ -79,7 +79,9 @@ struct WebRTCRecorder {
 
     int64_t media_lost_ns; /* the connection closed; 0 = it lives */
     bool reconnecting;
+    char *lost_why; /* what the server or the network did last; NULL = nothing yet */
     unsigned reconnect_attempt;
+    int64_t back_ns; /* when it came back last */
     int64_t reconnect_due_ns, reconnect_deadline_ns;
 
     RecorderPauses pauses;
