@@ -3,7 +3,10 @@ directions, so that media flows, and says what no server should say besides."""
 
 import asyncio
 import itertools
+import random
+import re
 import socket
+import struct
 import threading
 
 import aiohttp
@@ -71,12 +74,58 @@ class Session:
             await asyncio.sleep(0.001)
 
 
-class HostileServer:
-    """`attack(session)` runs once the recorder has answered the first offer; after a reconnect at
-    once. What was sent is in `sent`, what came back in `answers`."""
+class Relay(asyncio.DatagramProtocol):
+    """Carries the media between room and recorder, so that datagrams of its own come from the very
+    address that the recorder trusts."""
 
-    def __init__(self, room, attack):
-        self.room, self.attack = room, attack
+    def __init__(self):
+        self.room = self.recorder = None  # addresses
+        self.ssrcs = []
+        self.carried = 0
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self.port = transport.get_extra_info("sockname")[1]
+
+    def datagram_received(self, data, address):
+        if address == self.room:
+            if self.recorder:
+                self.transport.sendto(data, self.recorder)
+                self.carried += 1
+        else:
+            self.recorder = address
+            self.transport.sendto(data, self.room)
+
+    def forge(self, data):
+        self.transport.sendto(data, self.recorder)
+
+    def own(self, sdp):
+        """That text with the relay in the place of the room's address; its other ones are left out."""
+        kept = []
+        for line in sdp.split("\r\n"):
+            found = re.match(r"(a=candidate:\S+ \d+ UDP \d+ 127\.0\.0\.1) (\d+)( .*)", line, re.I)
+            if found:
+                self.room = ("127.0.0.1", int(found[2]))
+                line = f"{found[1]} {self.port}{found[3]}"
+            elif line.startswith("a=candidate"):
+                continue
+            if line.startswith("a=ssrc:"):
+                self.ssrcs.append(int(line[7:].split()[0]))
+            kept.append(line)
+        return "\r\n".join(kept)
+
+
+def without_candidates(sdp):
+    return "".join(line for line in sdp.splitlines(True) if not line.startswith("a=candidate"))
+
+
+class HostileServer:
+    """`attack(server, session)` runs once the recorder has answered the first offer; after a
+    reconnect at once. What was sent is in `sent`, what came back in `answers`."""
+
+    def __init__(self, room, attack, relays=False):
+        self.room, self.attack, self.relays = room, attack, relays
+        self.relay = None
         self.sent = self.answers = 0
         self.sessions = []
         self._numbers = itertools.count()
@@ -92,6 +141,10 @@ class HostileServer:
 
     async def _serve(self):
         self._end = asyncio.Event()
+        if self.relays:
+            _, self.relay = await self._loop.create_datagram_endpoint(
+                Relay, local_addr=("127.0.0.1", 0)
+            )
         app = web.Application()
         app.router.add_get("/rtc", self._connected)
         runner = web.AppRunner(app, shutdown_timeout=0.5)
@@ -131,10 +184,13 @@ class HostileServer:
             if message.type != aiohttp.WSMsgType.BINARY:
                 continue
             response = rtc.SignalResponse.FromString(message.data)
-            if response.WhichOneof("message") == "offer":
+            kind = response.WhichOneof("message")
+            if kind == "offer" and self.relay:
+                response.offer.sdp = self.relay.own(response.offer.sdp)
+            if kind == "offer":
                 session.offer = response.offer
-            if not session.is_alone:
-                await session.send(message.data)
+            if not session.is_alone and not (kind == "trickle" and self.relay):
+                await session.send(response.SerializeToString())
 
     async def _up(self, there, session):
         while True:
@@ -150,9 +206,13 @@ class HostileServer:
                 session.connected.set()
                 if request.answer.id > 1 << 20:
                     continue  # to an offer of the attack
+                if self.relay:
+                    request.answer.sdp = without_candidates(request.answer.sdp)
+            if kind == "trickle" and self.relay:
+                continue
             if kind == "subscription" and "ghost" in str(request.subscription):
                 continue
-            await there.send_bytes(message.data)
+            await there.send_bytes(request.SerializeToString())
 
     async def _fight(self, session):
         try:
@@ -250,3 +310,33 @@ async def endless_candidates(server, session):
         trickle = rtc.TrickleRequest(candidateInit=text, target=rtc.SUBSCRIBER)
         await session.send(rtc.SignalResponse(trickle=trickle).SerializeToString())
         server.sent += 1
+
+
+def forgeries(ssrc):
+    """Datagrams of somebody without the keys."""
+    number = random.randrange(65536)
+    head = struct.pack(">BBHII", 0x90, 96, number, random.getrandbits(32), ssrc)
+    claims = head + struct.pack(">HH", 0xBEDE, 16383)
+    yield claims
+    yield claims + b"\0" * 64000
+    yield head[:12]
+    yield struct.pack(">BBHIQ", 0x80, 200, 65535, ssrc, 0)  # RTCP of 256 kB
+    yield b"\x15\xfe\xfd" + bytes(8) + b"\0\x02\x02\x28"  # a DTLS alert
+    yield b"\x16\xfe\xfd" + bytes(8) + b"\xff\xff\x01"  # a handshake that is cut
+    yield b"\x00\x01\xff\xfc\x21\x12\xa4\x42" + bytes(12)  # STUN of 64 KiB
+    yield b"\x01\x11\x00\x00\x21\x12\xa4\x42" + random.randbytes(12)  # a STUN error
+    yield random.randbytes(random.randrange(1, 1400))
+
+
+async def forged_datagrams(server, session):
+    """A thousand a second for five seconds, from the room's own address."""
+    for _ in range(500):
+        for data in forgeries(random.choice(server.relay.ssrcs)):
+            server.relay.forge(data)
+            server.sent += 1
+        await asyncio.sleep(0.009)
+
+
+async def nothing(server, session):
+    """What is hostile is the room itself."""
+    server.sent += 1

@@ -26,6 +26,9 @@ class Attack:
     run: object
     goes_on: bool  # else it ends with reconnect_failed
     enough: int = 0  # sent before it is told to stop
+    name: str = ""
+    room: tuple = ()  # its faults
+    relays: bool = False
     says: str = ""  # the log in the one case, the sentence in the other
 
 
@@ -45,6 +48,11 @@ ATTACKS = [
     Attack("answers that nobody reads", "offers of 1,000 sections, four a second",
            hostile.unread_answers, True, 20, "does not read what we send"),
     Attack("9,000 candidates", "each another address", hostile.endless_candidates, True, 9000),
+    Attack("packets with 64 kB of header extension", "a fifth of the packets, under the right keys",
+           hostile.nothing, True, 1, name="huge_extension", room=("huge-extension=20%",)),
+    Attack("datagrams of somebody without keys", "RTP that claims 64 KiB of extension, RTCP, DTLS and "
+           "STUN that claim as much, alerts, rubbish: 1,000 a second from the server's address",
+           hostile.forged_datagrams, True, 4500, relays=True),
 ]  # fmt: skip
 
 
@@ -99,13 +107,14 @@ def expect_unharmed(serve, row):
     assert done["outcome"] == "complete", done["error"]
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=[attack.run.__name__ for attack in ATTACKS])
+@pytest.mark.parametrize("attack", ATTACKS, ids=[a.name or a.run.__name__ for a in ATTACKS])
 def test_server(embedded, scene, fault_row, attack):
     asked = f"at most {CEILING_MIB} MiB; " + (
         "the recording goes on" if attack.goes_on else "it ends with a cause"
     )
     row = fault_row("hostile", attack.fault, made=attack.made, asked=f"{asked}; another does not notice")
-    server = hostile.HostileServer(embedded(publishers=["bob,fps=30"]), attack.run)
+    bad = embedded(*attack.room, publishers=["bob,fps=30"])
+    server = hostile.HostileServer(bad, attack.run, attack.relays)
     try:
         answer = scene.start("victim", room=EmbeddedRoom.ROOM, url=server.url, token=token())
         assert answer.status == 200, answer
@@ -126,8 +135,11 @@ def test_server(embedded, scene, fault_row, attack):
     expect_unharmed(scene, row)
     assert server.sent > 0
     assert grown < CEILING_MIB
+    if attack.relays:
+        assert server.relay.carried > 8 * FPS, "the media went another way"
     if attack.goes_on:
         assert done["outcome"] == "complete", done["error"]
+        expect_every_frame(expect_plays(scene.folder / done["output_path"]).video)
     else:
         assert (done["outcome"], done["code"]) == ("partial", "reconnect_failed"), done["error"]
         assert attack.says in done["error"], done["error"]
