@@ -47,6 +47,8 @@ static const CodeRow codes[CODE_COUNT] = {
     [CODE_NO_CAPACITY] = {"no_capacity", 503},
     [CODE_INTERRUPTED] = {"interrupted", 503},
     [CODE_WRONG_STATE] = {"wrong_state", 409},
+    [CODE_FORBIDDEN] = {"forbidden", 403},
+    [CODE_TOO_MANY_REQUESTS] = {"too_many_requests", 429},
 };
 
 const char *outcome_kind_name(OutcomeKind kind)

@@ -219,6 +219,7 @@ void net_open_peer(NetSession *session)
     session->net.offer_waits = false;
     g_autofree PeerIceServer *servers = flatten(session->net.ice_servers);
     const PeerConfig config = {
+        .remote_is_lite = session->net.offer.description->ice_lite,
         .loopback_only = session->net.loopback_only,
         .tcp = wants_tcp(session),
         .prefer_aes_256 = session->config.prefer_aes_256,

@@ -1,10 +1,11 @@
 /* The inside of a WebRTCRecorder, shared by the files that make it up: webrtc_recorder (life and
  * wiring), recorder_signal (what the server says), recorder_tracks (publications),
- * recorder_input (plans), recorder_encode (encoders), recorder_pause (pauses), recorder_deadlines
- * (timeouts), recorder_limits (length and size), recorder_end (stop and verdict), recorder_status
- * (snapshot). Thread: main. */
+ * recorder_input (plans), recorder_layers (the server's layers), recorder_encode (encoders),
+ * recorder_pause (pauses), recorder_deadlines (timeouts), recorder_limits (length and size),
+ * recorder_end (stop and verdict), recorder_status (snapshot). Thread: main. */
 #pragma once
 
+#include "recorder/layer_control.h"
 #include "recorder/net_session.h"
 #include "recorder/output_slot.h"
 #include "recorder/states.h"
@@ -84,6 +85,7 @@ struct WebRTCRecorder {
     int64_t back_ns; /* when it came back last */
     int64_t reconnect_due_ns, reconnect_deadline_ns;
 
+    LayerControl layer_control;
     RecorderPauses pauses;
     SizeWindow size_window;
     bool is_discarded; /* nothing of it is to stay on disk */
@@ -130,7 +132,6 @@ bool recorder_wants(const WebRTCRecorder *recorder, const char *identity);
 void recorder_fail_track(WebRTCRecorder *recorder, TrackContext *track, OutcomeCode code,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track);
-void recorder_ask_for_layer(WebRTCRecorder *recorder, const TrackContext *track);
 char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
 
 /* recorder_input */
@@ -140,6 +141,14 @@ void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
 void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
 /* What arrives is not what was announced, or what came before. */
 void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input);
+
+/* recorder_layers */
+/* Of the layers that the plan allows, the one that the link carries. */
+void recorder_ask_for_layer(WebRTCRecorder *recorder, TrackContext *track);
+/* Once a second, after the tracks' counters were brought up to date. */
+void recorder_check_link(WebRTCRecorder *recorder);
+void recorder_copy_layer(const WebRTCRecorder *recorder, const TrackContext *track,
+                         TrackStatus *status);
 
 /* recorder_encode */
 /* What the plan asks for; false when the recording ended for want of an encoder. */
@@ -176,6 +185,5 @@ void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_discard_outputs(WebRTCRecorder *recorder);
 
 /* recorder_status */
+void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot);
 void recorder_write_sidecars(WebRTCRecorder *recorder);
-/* Now, or with the next tick where there are many: each holds all of the recording. */
-void recorder_write_sidecars_soon(WebRTCRecorder *recorder);

@@ -171,6 +171,7 @@ static void copy_tracks(const WebRTCRecorder *recorder, RecordingStatus *status,
         const TrackContext *track = recorder->tracks->pdata[i];
         TrackStatus *copy = &status->tracks[i];
         copy_track(track, copy, now_ns);
+        recorder_copy_layer(recorder, track, copy);
         if (track->kind == TRACK_VIDEO)
             status->video_frames += copy->frames_written;
         else
@@ -265,31 +266,38 @@ void recorder_note_checklist(WebRTCRecorder *recorder)
 
 /* ---- sidecars ---- */
 
-#define SIDECARS_AT_ONCE 16
-
-/* All but what `recording` is, which is the same in all of them and made once. */
-static char *sidecar_text(const OutputSlot *slot, const char *recording)
-{
-    g_autoptr(JsonNode) identity = json_node_init_string(json_node_alloc(), slot->identity);
-    g_autofree char *quoted = json_to_string(identity, FALSE);
-    return g_strdup_printf("{\n"
-                           "  \"roomtape\" : \"" ROOMTAPE_VERSION "\",\n"
-                           "  \"state\" : \"%s\",\n"
-                           "  \"identity\" : %s,\n"
-                           "  \"screen_share\" : %s,\n"
-                           "  \"recording\" : %s\n"
-                           "}",
-                           slot->finished || !slot->output ? "finished" : "recording", quoted,
-                           slot->screen_share ? "true" : "false", recording);
-}
-
+/* The recording as text, which all its sidecars share: with a hundred tracks it is long. */
 static char *recording_text(WebRTCRecorder *recorder)
 {
     RecordingStatus *status = webrtc_recorder_status(recorder);
-    g_autoptr(JsonNode) node = json_node_init_object(json_node_alloc(), NULL);
+    JsonNode *node = json_node_new(JSON_NODE_OBJECT);
     json_node_take_object(node, status_json(status));
+    char *text = json_to_string(node, TRUE);
+    json_node_unref(node);
     recording_status_free(status);
-    return json_to_string(node, TRUE);
+    return text;
+}
+
+static void write_sidecar(const WebRTCRecorder *recorder, const OutputSlot *slot,
+                          const char *recording)
+{
+    g_autoptr(JsonNode) identity = json_node_new(JSON_NODE_VALUE);
+    g_autoptr(GError) error = NULL;
+    json_node_set_string(identity, slot->identity);
+    g_autofree char *quoted = json_to_string(identity, FALSE);
+    g_autofree char *text = g_strdup_printf(
+        "{\n  \"roomtape\" : \"%s\",\n  \"state\" : \"%s\",\n  \"identity\" : %s,\n"
+        "  \"screen_share\" : %s,\n  \"recording\" : %s\n}\n",
+        ROOMTAPE_VERSION, slot->finished || !slot->output ? "finished" : "recording", quoted,
+        slot->screen_share ? "true" : "false", recording);
+    if (!sidecar_write(slot->sidecar, text, &error))
+        log_warning("recorder", recorder->request->mint_id, "%s", error->message);
+}
+
+void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot)
+{
+    g_autofree char *recording = recording_text(recorder);
+    write_sidecar(recorder, slot, recording);
 }
 
 void recorder_write_sidecars(WebRTCRecorder *recorder)
@@ -298,20 +306,8 @@ void recorder_write_sidecars(WebRTCRecorder *recorder)
         return;
     g_autofree char *recording = recording_text(recorder);
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
-        OutputSlot *slot = recorder->outputs->pdata[i];
-        g_autoptr(GError) error = NULL;
-        if (!slot->sidecar)
-            continue;
-        g_autofree char *text = sidecar_text(slot, recording);
-        if (!sidecar_write(slot->sidecar, text, &error))
-            log_warning("recorder", recorder->request->mint_id, "%s", error->message);
+        const OutputSlot *slot = recorder->outputs->pdata[i];
+        if (slot->sidecar)
+            write_sidecar(recorder, slot, recording);
     }
-}
-
-void recorder_write_sidecars_soon(WebRTCRecorder *recorder)
-{
-    if (recorder->outputs->len <= SIDECARS_AT_ONCE)
-        recorder_write_sidecars(recorder);
-    else
-        recorder->sidecar_due_ns = 0;
 }

@@ -139,14 +139,6 @@ static bool may_record(WebRTCRecorder *recorder, TrackContext *track,
 
 /* ---- subscribing ---- */
 
-void recorder_ask_for_layer(WebRTCRecorder *recorder, const TrackContext *track)
-{
-    const TrackSize layer = track->plan.layer;
-    if (recorder->signal && track->kind == TRACK_VIDEO && layer.height > 0)
-        signal_client_track_settings(recorder->signal, track->sid, false, layer.width,
-                                     layer.height);
-}
-
 void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track)
 {
     track->asked = true;
@@ -336,7 +328,9 @@ static void on_track_unpublished(void *owner, const Participant *participant,
     if (!track || recorder_is_ending(recorder))
         return;
     track->published = false;
+    track->removed_ns = clock_monotonic_ns();
     track->stalled = false;
+    recorder->no_publisher_since_ns = 0;
     g_autofree char *name = recorder_track_name(track);
     recorder_note(recorder, "The %s is no longer published.", name);
     net_session_unbind(recorder->net, publication->sid);

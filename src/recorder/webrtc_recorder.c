@@ -207,6 +207,8 @@ static void on_stats(void *owner, const PeerStats *stats)
 {
     WebRTCRecorder *recorder = owner;
     recorder->peer_stats = *stats;
+    if (!recorder_is_ending(recorder))
+        recorder_check_link(recorder);
 }
 
 static void on_net_stopped(void *owner)
@@ -367,6 +369,7 @@ void webrtc_recorder_start(WebRTCRecorder *recorder)
     const Config *config = recorder->environment.config;
     recorder->origin_ns = clock_monotonic_ns();
     recorder->requested_wall_ns = clock_wall_ns();
+    layer_control_init(&recorder->layer_control);
     const NetSessionConfig net_config = {
         .origin_ns = recorder->origin_ns,
         .pool_max_bytes = config->recording_max_bytes,

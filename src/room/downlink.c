@@ -239,6 +239,11 @@ static void on_packet(void *owner, uint8_t *packet, size_t size)
                      room_clock_at(active->clock, clock_monotonic_ns()));
 }
 
+static uint32_t clock_rate(const DownlinkTrack *track)
+{
+    return track->kind == TRACK_VIDEO ? 90000 : 48000;
+}
+
 static RtpSenderConfig sender_config(Downlink *downlink, const DownlinkTrack *track, int64_t now_ns)
 {
     RtpSenderConfig config = {
@@ -254,10 +259,9 @@ static RtpSenderConfig sender_config(Downlink *downlink, const DownlinkTrack *tr
         fault_script_find_for(downlink->config.script, FAULT_WRAP, track->identity, track->kind,
                               room_time(downlink, now_ns));
     if (wrap != NULL) {
-        const uint32_t rate = track->kind == TRACK_VIDEO ? 90000 : 48000;
         const int64_t position_ns = media_timeline_position(&track->timeline, now_ns);
         config.timestamp_offset =
-            0u - (uint32_t)media_timeline_ticks(position_ns + wrap->time_ns, rate);
+            0u - (uint32_t)media_timeline_ticks(position_ns + wrap->time_ns, clock_rate(track));
         config.first_sequence = 65500;
     }
     return config;
@@ -395,6 +399,16 @@ static void send_garbage(Downlink *downlink, ActiveTrack *active, int64_t now_ns
     }
 }
 
+static void shift_timestamps(const Downlink *downlink, ActiveTrack *active, int64_t now_ns)
+{
+    const DownlinkTrack *const track = active->track;
+    const Fault *const jump =
+        fault_script_find_for(downlink->config.script, FAULT_TIMESTAMP_JUMP, track->identity,
+                              track->kind, room_time(downlink, now_ns));
+    const int64_t by_ms = jump != NULL ? jump->time_ns / NS_PER_MS : 0;
+    rtp_sender_shift_timestamps(active->sender, (uint32_t)(by_ms * clock_rate(track) / 1000));
+}
+
 static bool is_silent(const Downlink *downlink, const DownlinkTrack *track, int64_t now_ns)
 {
     return fault_holds(downlink, FAULT_STALL, track, now_ns) ||
@@ -408,6 +422,7 @@ static void send_frame(Downlink *downlink, ActiveTrack *active, MediaFrame *fram
     if (is_silent(downlink, track, now_ns)) {
         return;
     }
+    shift_timestamps(downlink, active, now_ns);
     if (track->kind == TRACK_VIDEO && fault_holds(downlink, FAULT_NO_KEYFRAME, track, now_ns)) {
         rtp_sender_skip_key(active->sender);
         if (frame->is_key) {
@@ -444,6 +459,24 @@ void downlink_frame(Downlink *downlink, MediaFrame *frame, int64_t now_ns)
     tell_counters(downlink);
 }
 
+/* One of: no NTP time at all, one of tomorrow, one of an hour ago, an RTP time of another track. */
+static void make_absurd(Downlink *downlink, uint64_t *ntp, uint64_t *ticks)
+{
+    switch (packet_link_random(downlink->link) % 4) {
+    case 0:
+        *ntp = 0;
+        break;
+    case 1:
+        *ntp += UINT64_C(86400) << 32;
+        break;
+    case 2:
+        *ntp -= UINT64_C(3600) << 32;
+        break;
+    default:
+        *ticks += packet_link_random(downlink->link);
+    }
+}
+
 static void send_report(Downlink *downlink, const ActiveTrack *active, int64_t now_ns)
 {
     const DownlinkTrack *const track = active->track;
@@ -453,9 +486,12 @@ static void send_report(Downlink *downlink, const ActiveTrack *active, int64_t n
     uint8_t packet[256 + PEER_TRAILER];
     ByteWriter writer = byte_writer(packet, sizeof packet - PEER_TRAILER);
     const int64_t position_ns = media_timeline_position(&track->timeline, now_ns);
-    const uint32_t rate = track->kind == TRACK_VIDEO ? 90000 : 48000;
-    rtp_sender_report(active->sender, media_timeline_ntp(&track->timeline, position_ns),
-                      media_timeline_ticks(position_ns, rate), &writer);
+    uint64_t ntp = media_timeline_ntp(&track->timeline, position_ns);
+    uint64_t ticks = media_timeline_ticks(position_ns, clock_rate(track));
+    if (chance_of(downlink, FAULT_ABSURD_SENDER_REPORT, track, now_ns)) {
+        make_absurd(downlink, &ntp, &ticks);
+    }
+    rtp_sender_report(active->sender, ntp, ticks, &writer);
     if (writer.size > 0 && !writer.failed) {
         peer_send_rtcp(downlink->peer, packet, writer.size);
     }

@@ -5,6 +5,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 #include "rtp/nack_list.h"
+#include "rtp/queue_delay.h"
 #include "rtp/receive_statistics.h"
 #include "rtp/reorder.h"
 #include "rtp/sequence.h"
@@ -42,6 +43,7 @@ struct Receiver {
     Reorder *reorder;
     NackList *nacks;
     ReceiveStatistics statistics;
+    QueueDelay queue_delay;
     Candidate candidate;
     uint64_t came[HISTORY_PACKETS / 64]; /* which of the places behind `next` were filled */
 };
@@ -287,15 +289,20 @@ static void begin_at(Receiver *receiver, int64_t sequence)
     receiver->next = sequence;
     receiver->highest = sequence - 1;
     receive_statistics_start(&receiver->statistics, sequence);
+    queue_delay_reset(&receiver->queue_delay);
 }
 
 static void receive_in_place(Receiver *receiver, int64_t sequence, const RtpPacket *packet)
 {
     Codec codec;
     receive_statistics_packet(&receiver->statistics, sequence);
-    if (packet->payload_size > 0 && is_known(receiver, packet, &codec))
+    if (packet->payload_size > 0 && is_known(receiver, packet, &codec)) {
+        const uint32_t clock_rate = codec_clock_rate(codec);
         receive_statistics_jitter(&receiver->statistics, packet->timestamp, packet->arrival_ns,
-                                  codec_clock_rate(codec));
+                                  clock_rate);
+        queue_delay_packet(&receiver->queue_delay, packet->timestamp, packet->arrival_ns,
+                           clock_rate);
+    }
     if (sequence > receiver->highest)
         push_ahead(receiver, sequence, packet);
     else
@@ -429,6 +436,11 @@ bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *
     if (!receiver->is_started)
         return false;
     receive_statistics_report(&receiver->statistics, receiver->config.ssrc, now_ns, ret_block);
+    TrackCounters *counters = receiver->config.counters;
+    ledger_add(&counters->expected, receiver->statistics.expected_last);
+    ledger_add(&counters->missing, receiver->statistics.lost_last);
+    atomic_store_explicit(&counters->queue_delay_ns, queue_delay_take(&receiver->queue_delay),
+                          memory_order_relaxed);
     return true;
 }
 

@@ -14,7 +14,7 @@ Sidecar *sidecar_new(const char *stem, GError **error);
 const char *sidecar_stem(const Sidecar *sidecar);
 const char *sidecar_path(const Sidecar *sidecar);
 
-/* Replaces the contents. */
+/* Replaces the contents by that JSON. */
 bool sidecar_write(Sidecar *sidecar, const char *text, GError **error);
 
 /* Releases the lock; `keep` false removes the file (a recording that left nothing). */

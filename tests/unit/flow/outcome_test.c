@@ -44,6 +44,8 @@ static const struct {
     {CODE_NO_CAPACITY, "no_capacity", 503},
     {CODE_INTERRUPTED, "interrupted", 503},
     {CODE_WRONG_STATE, "wrong_state", 409},
+    {CODE_FORBIDDEN, "forbidden", 403},
+    {CODE_TOO_MANY_REQUESTS, "too_many_requests", 429},
 };
 
 static void test_all_codes(void)

@@ -3,6 +3,7 @@
 
 void allocation_test_add(void);
 void nack_list_test_add(void);
+void queue_delay_test_add(void);
 void receive_statistics_test_add(void);
 void receiver_test_add(void);
 void reorder_test_add(void);
