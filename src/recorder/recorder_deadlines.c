@@ -269,10 +269,11 @@ static void check_hope(WebRTCRecorder *recorder)
 
 static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 {
-    if (now_ns < recorder->sidecar_due_ns)
-        return;
-    recorder->sidecar_due_ns = now_ns + SIDECAR_INTERVAL_NS;
-    recorder_write_sidecars(recorder);
+    if (now_ns >= recorder->sidecar_due_ns) {
+        recorder->sidecar_due_ns = now_ns + SIDECAR_INTERVAL_NS;
+        recorder->sidecars_left = recorder->outputs->len;
+    }
+    recorder_write_some_sidecars(recorder);
 }
 
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)

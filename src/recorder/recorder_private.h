@@ -15,6 +15,7 @@
 #include "signal/signal_client.h"
 
 #define RECORDER_MAX_TRACKS MEDIA_CLOCK_MAX_TRACKS
+#define SIDECARS_AT_ONCE 16
 
 typedef struct {
     int64_t at_ns;
@@ -76,6 +77,7 @@ struct WebRTCRecorder {
     int64_t connected_ns, subscribed_ns; /* when; 0 = not yet */
     int64_t no_publisher_since_ns;
     int64_t sidecar_due_ns;
+    unsigned sidecars_left; /* to be written, the last outputs first */
     int64_t stop_deadline_ns;
 
     int64_t media_lost_ns; /* the connection closed; 0 = it lives */
@@ -187,3 +189,5 @@ void recorder_discard_outputs(WebRTCRecorder *recorder);
 /* recorder_status */
 void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot);
 void recorder_write_sidecars(WebRTCRecorder *recorder);
+/* At most SIDECARS_AT_ONCE of `sidecars_left`: each holds all of the recording. */
+void recorder_write_some_sidecars(WebRTCRecorder *recorder);
