@@ -146,15 +146,20 @@ static void close_sidecars(WebRTCRecorder *recorder)
     bool must_keep = may_keep && !has_media(recorder);
     if (must_keep && recorder->outputs->len == 0)
         keep_failed_sidecar(recorder);
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        OutputSlot *slot = recorder->outputs->pdata[i];
+        if (slot->file_count == 0 && !must_keep)
+            sidecar_close(g_steal_pointer(&slot->sidecar), false);
+        must_keep = must_keep && slot->file_count > 0;
+    }
     recorder_write_sidecars(recorder);
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];
-        const bool keep = slot->file_count > 0 || must_keep;
-        must_keep = must_keep && slot->file_count > 0;
+        if (!slot->sidecar)
+            continue;
         g_autofree char *path = g_strdup(sidecar_path(slot->sidecar));
-        sidecar_close(g_steal_pointer(&slot->sidecar), keep);
-        if (keep)
-            recorder->out.sidecar_closed(recorder->out.owner, path);
+        sidecar_close(g_steal_pointer(&slot->sidecar), true);
+        recorder->out.sidecar_closed(recorder->out.owner, path);
     }
 }
 

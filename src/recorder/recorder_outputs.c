@@ -169,7 +169,8 @@ OutputSlot *recorder_output_for(WebRTCRecorder *recorder, const TrackContext *tr
         return NULL;
     }
     g_ptr_array_add(recorder->outputs, slot);
-    recorder_write_sidecar(recorder, slot);
+    if (recorder->outputs->len <= SIDECARS_AT_ONCE)
+        recorder_write_sidecar(recorder, slot);
     recorder->sidecar_due_ns = 0;
     return slot;
 }

@@ -15,6 +15,7 @@
 #include "signal/signal_client.h"
 
 #define RECORDER_MAX_TRACKS MEDIA_CLOCK_MAX_TRACKS
+#define SIDECARS_AT_ONCE 16
 
 typedef struct {
     int64_t at_ns;
@@ -76,11 +77,14 @@ struct WebRTCRecorder {
     int64_t connected_ns, subscribed_ns; /* when; 0 = not yet */
     int64_t no_publisher_since_ns;
     int64_t sidecar_due_ns;
+    unsigned sidecars_left; /* to be written, the last outputs first */
     int64_t stop_deadline_ns;
 
     int64_t media_lost_ns; /* the connection closed; 0 = it lives */
     bool reconnecting;
+    char *lost_why; /* what the server or the network did last; NULL = nothing yet */
     unsigned reconnect_attempt;
+    int64_t back_ns; /* when it came back last */
     int64_t reconnect_due_ns, reconnect_deadline_ns;
 
     LayerControl layer_control;
@@ -185,3 +189,5 @@ void recorder_discard_outputs(WebRTCRecorder *recorder);
 /* recorder_status */
 void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot);
 void recorder_write_sidecars(WebRTCRecorder *recorder);
+/* At most SIDECARS_AT_ONCE of `sidecars_left`: each holds all of the recording. */
+void recorder_write_some_sidecars(WebRTCRecorder *recorder);

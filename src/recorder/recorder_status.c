@@ -300,14 +300,26 @@ void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot)
     write_sidecar(recorder, slot, recording);
 }
 
-void recorder_write_sidecars(WebRTCRecorder *recorder)
+static void write_sidecars(WebRTCRecorder *recorder, unsigned start, unsigned end)
 {
-    if (recorder->outputs->len == 0)
+    if (start == end)
         return;
     g_autofree char *recording = recording_text(recorder);
-    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+    for (unsigned i = start; i < end; i++) {
         const OutputSlot *slot = recorder->outputs->pdata[i];
         if (slot->sidecar)
             write_sidecar(recorder, slot, recording);
     }
+}
+
+void recorder_write_sidecars(WebRTCRecorder *recorder)
+{
+    write_sidecars(recorder, 0, recorder->outputs->len);
+}
+
+void recorder_write_some_sidecars(WebRTCRecorder *recorder)
+{
+    const unsigned end = recorder->sidecars_left;
+    recorder->sidecars_left -= MIN(end, SIDECARS_AT_ONCE);
+    write_sidecars(recorder, recorder->sidecars_left, end);
 }

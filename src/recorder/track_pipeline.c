@@ -22,6 +22,7 @@ struct TrackPipeline {
     uint32_t ssrc;
     bool seen_packet;    /* since the last bind */
     bool registered;     /* with the clock, since the last bind */
+    int64_t last_pts_ns; /* of the last frame */
     bool head_known;     /* and told */
     int64_t head_end_ns; /* up to where it reaches */
     bool nacks_open;
@@ -77,7 +78,10 @@ static bool place_on_timeline(TrackPipeline *pipeline, Frame *frame)
         !media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
                                 frame->arrival_ns, &frame->pts_ns))
         return false;
-    frame->pts_ns -= codec_decoder_delay_ns(frame->codec);
+    /* One codec may follow another that has no delay. */
+    frame->pts_ns =
+        MAX(frame->pts_ns - codec_decoder_delay_ns(frame->codec), pipeline->last_pts_ns);
+    pipeline->last_pts_ns = frame->pts_ns;
     return true;
 }
 
@@ -208,6 +212,7 @@ TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipeli
     TrackPipeline *pipeline = g_new0(TrackPipeline, 1);
     pipeline->config = *config;
     pipeline->config.pool = pool_ref(config->pool);
+    pipeline->last_pts_ns = INT64_MIN;
     pipeline->out = out;
     pipeline->keyframes = (KeyframeRequest){.timeout_ns = config->keyframe_timeout_ns,
                                             .round_trip = config->round_trip};

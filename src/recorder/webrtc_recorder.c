@@ -10,6 +10,9 @@
 
 #define RECORDER_TOKEN_SECONDS (24 * 3600)
 
+/* One that ends before that does not count: who throws us out each time is asked less and less. */
+#define STABLE_NS (10 * NS_PER_SECOND)
+
 static const int64_t reconnect_delays_ms[] = {0, 300, 1200, 2700, 4800, 7000};
 
 void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
@@ -96,7 +99,7 @@ static void peer_connected(WebRTCRecorder *recorder)
         recorder->connected_ns = clock_monotonic_ns();
     if (recorder->reconnecting) {
         recorder->reconnecting = false;
-        recorder->reconnect_attempt = 0;
+        recorder->back_ns = clock_monotonic_ns();
         recorder_note(recorder, "The connection to the room is back.");
     }
     recorder_advance(recorder);
@@ -263,8 +266,14 @@ void recorder_reconnect(WebRTCRecorder *recorder, const char *why)
     if (recorder->reconnect_due_ns > 0)
         return;
     const int64_t now_ns = clock_monotonic_ns();
+    if (why != recorder->lost_why) {
+        g_free(recorder->lost_why);
+        recorder->lost_why = g_strdup(why);
+    }
     if (!recorder->reconnecting) {
         recorder->reconnecting = true;
+        if (now_ns - recorder->back_ns >= STABLE_NS)
+            recorder->reconnect_attempt = 0;
         recorder->reconnect_deadline_ns = now_ns + recorder->environment.config->reconnect_ns;
         recorder_note(recorder, "Reconnecting: %s", why);
     } else if (now_ns >= recorder->reconnect_deadline_ns) {
@@ -326,6 +335,7 @@ void webrtc_recorder_free(WebRTCRecorder *recorder)
     g_hash_table_unref(recorder->publishers);
     recording_request_free(recorder->request);
     recorder_forget_offers(recorder);
+    g_free(recorder->lost_why);
     g_free(recorder->identity);
     g_free(recorder->token);
     g_free(recorder->room_name);
