@@ -58,6 +58,7 @@ typedef enum {
     NOTICE_CONFIRMED,
     NOTICE_ON_TRACK,
     NOTICE_INPUT,
+    NOTICE_GAP,
     NOTICE_HEAD,
     NOTICE_PAUSED,
     NOTICE_RESUMED,
@@ -73,6 +74,7 @@ typedef struct {
     int error;
     HeadCorrection head;
     TrackInput input;
+    TrackGap gap;
     GatePause pause;
     PeerStats stats;
 } Notice;

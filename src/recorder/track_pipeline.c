@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "depay/depayloader.h"
 #include "depay/keyframe_start.h"
+#include "recorder/gap_watch.h"
 #include "recorder/keyframe_request.h"
 
 /* The server begins every track with a key frame: only when it does not come is one asked for. */
@@ -33,6 +34,7 @@ struct TrackPipeline {
     int64_t layer_deadline_ns; /* 0 = it begins with the next picture */
 
     KeyframeRequest keyframes;
+    GapWatch gap_watch;
 };
 
 static void want_keyframe(TrackPipeline *pipeline, int64_t due_ns)
@@ -94,6 +96,7 @@ static void enqueue(TrackPipeline *pipeline, Frame *frame)
         ledger_add(&row->dropped[DROP_QUEUE_FULL], put.dropped);
     if (put.needs_keyframe) {
         depayloader_break_references(pipeline->depayloader);
+        gap_watch_queue_full(&pipeline->gap_watch);
         want_keyframe(pipeline, 0);
     }
 }
@@ -172,6 +175,14 @@ static bool is_of_other_layer(TrackPipeline *pipeline, const Frame *frame)
     return false;
 }
 
+static void watch_gaps(TrackPipeline *pipeline, const Frame *frame)
+{
+    TrackGap gap;
+    const uint64_t lost = ledger_value(&pipeline->config.counters->lost);
+    if (gap_watch_frame(&pipeline->gap_watch, frame, lost, &gap) && pipeline->out.gap)
+        pipeline->out.gap(pipeline->out.owner, pipeline->config.track_id, &gap);
+}
+
 static void on_frame(void *owner, Frame *frame)
 {
     TrackPipeline *pipeline = owner;
@@ -190,8 +201,10 @@ static void on_frame(void *owner, Frame *frame)
         frame_unref(frame);
         return;
     }
-    if (pipeline->config.kind == TRACK_VIDEO)
+    if (pipeline->config.kind == TRACK_VIDEO) {
         note_input(pipeline, frame);
+        watch_gaps(pipeline, frame);
+    }
     pause_gate_push(pipeline->gate_track, frame);
     update_held(pipeline);
 }
@@ -403,8 +416,12 @@ int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_
 
 void track_pipeline_round_trip_changed(TrackPipeline *pipeline)
 {
-    if (pipeline->receiver && pipeline->config.round_trip)
-        receiver_set_round_trip(pipeline->receiver, pipeline->config.round_trip);
+    const RoundTrip *round_trip = pipeline->config.round_trip;
+    if (!pipeline->receiver || !round_trip)
+        return;
+    receiver_set_round_trip(pipeline->receiver, round_trip);
+    atomic_store(&pipeline->config.counters->round_trip_ns,
+                 round_trip->is_known ? round_trip->smoothed_ns : 0);
 }
 
 bool track_pipeline_report_block(TrackPipeline *pipeline, int64_t now_ns, RtcpReportBlock *block)
