@@ -152,7 +152,7 @@ static void conclude(WebRTCRecorder *recorder)
         outcome_set(&recorder->outcome, OUTCOME_FAILED, CODE_CANCELLED,
                     "The recording was discarded, as asked.");
     }
-    recorder->ended_wall_ns = clock_wall_ns();
+    recorder->ended_wall_ns = recorder_wall_ns(recorder);
     close_sidecars(recorder);
     if (recorder->outcome.code == CODE_NONE)
         log_info("recorder", recorder->request->mint_id, "Recording complete (%s).",

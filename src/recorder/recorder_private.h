@@ -94,6 +94,9 @@ void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event);
 void recorder_advance(WebRTCRecorder *recorder);
 void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Wall clock time as of the request and what has passed since: whoever sets the clock meanwhile
+ * moves nothing. */
+int64_t recorder_wall_ns(const WebRTCRecorder *recorder);
 void recorder_leave(WebRTCRecorder *recorder);
 void recorder_reconnect(WebRTCRecorder *recorder, const char *why);
 static inline bool recorder_is_ending(const WebRTCRecorder *recorder)

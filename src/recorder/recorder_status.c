@@ -107,6 +107,7 @@ static void copy_slot(const OutputSlot *slot, OutputStatus *status)
         const OutputProgress progress = output_progress(slot->output);
         status->bytes = progress.bytes;
         status->duration_ns = progress.duration_ns;
+        status->room_offset_ns = progress.zero_ns;
     }
 }
 
@@ -233,7 +234,7 @@ static void copy_checklist(WebRTCRecorder *recorder, RecordingStatus *status)
         .connection_failed = code != CODE_NONE && recorder->connected_ns == 0,
         .connection_why = recorder->cause.sentence,
     };
-    checklist_update(recorder->checklist, status, &facts, clock_wall_ns());
+    checklist_update(recorder->checklist, status, &facts, recorder_wall_ns(recorder));
     memcpy(status->checklist, recorder->checklist, sizeof status->checklist);
 }
 

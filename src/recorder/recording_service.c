@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "recorder/webrtc_recorder.h"
 #include "sink/inspect.h"
+#include "sink/recover.h"
 #include "store/catalog.h"
 #include "store/status_json.h"
 #include "transport/mailbox_source.h"
@@ -37,7 +38,8 @@ struct WebRTCRecordingService {
     GPtrArray *stopped; /* of WebRTCRecorder*, to be freed at the next tick */
     GPtrArray *watches; /* of Watch* */
     unsigned last_watch;
-    Catalog *catalog;   /* or NULL */
+    Catalog *catalog; /* or NULL */
+    RecoverJob *recovery;
     GHashTable *memory; /* without a catalog: mint_id -> JsonObject* */
     unsigned recovered;
     uint64_t results[CODE_COUNT];
@@ -202,14 +204,53 @@ static gboolean on_tick(gpointer data)
 
 /* ---- life ---- */
 
-static bool measure(const char *path, int64_t *ret_duration_ns)
+static bool measure(const char *path, MediaMeasure *ret_measure)
 {
     g_autofree Inspection *inspection = g_new0(Inspection, 1);
     char problem[256];
     if (!inspect_file(path, inspection, problem, sizeof problem))
         return false;
-    *ret_duration_ns = inspection->duration_ns;
+    *ret_measure = (MediaMeasure){.duration_ns = inspection->duration_ns,
+                                  .lacks_index = !inspection->has_index};
+    const unsigned count = MIN(inspection->track_count, MEDIA_MEASURE_MAX_TRACKS);
+    for (unsigned i = 0; i < count; i++) {
+        const InspectTrack *track = &inspection->tracks[i];
+        ret_measure->tracks[i].kind = track->kind;
+        ret_measure->tracks[i].packets = track->packets;
+        ret_measure->tracks[i].bytes = track->bytes;
+        ret_measure->tracks[i].width = track->width;
+        ret_measure->tracks[i].height = track->height;
+    }
+    ret_measure->track_count = count;
     return true;
+}
+
+static void recover_next(WebRTCRecordingService *service);
+
+static void on_recovered(void *owner, const RecoveredFile *file)
+{
+    WebRTCRecordingService *service = owner;
+    if (file->hindrance)
+        log_warning("service", NULL, "%s stays without an index. %s", file->path, file->hindrance);
+    else
+        log_info("service", NULL, "%s has got its index.", file->path);
+    const LeftoverFile result = {.path = file->path,
+                                 .bytes = file->bytes,
+                                 .duration_ns = file->duration_ns,
+                                 .hindrance = file->hindrance};
+    catalog_set_file(service->catalog, &result);
+    recover_next(service);
+}
+
+/* One after the other, so that a recording that stops meanwhile waits for one file at most. */
+static void recover_next(WebRTCRecordingService *service)
+{
+    const char *path = catalog_next_unindexed(service->catalog);
+    const RecoverEvents events = {service, service->mailbox, on_recovered};
+    recover_job_free(g_steal_pointer(&service->recovery));
+    if (path)
+        service->recovery =
+            recover_file(service->sink_pool, path, service->config->finalize_max_bytes, events);
 }
 
 static void open_catalog(WebRTCRecordingService *service)
@@ -220,6 +261,7 @@ static void open_catalog(WebRTCRecordingService *service)
         log_warning("service", NULL,
                     "%u recordings were interrupted by a crash and are closed now.",
                     service->recovered);
+    recover_next(service);
 }
 
 static void start_threads(WebRTCRecordingService *service)
@@ -270,6 +312,7 @@ void recording_service_free(WebRTCRecordingService *service)
     for (unsigned i = 0; i < service->net_thread_count; i++)
         net_thread_free(service->net_threads[i]);
     sink_pool_free(service->sink_pool);
+    recover_job_free(service->recovery);
     g_source_destroy(service->mailbox_source);
     g_source_unref(service->mailbox_source);
     mailbox_free(service->mailbox);

@@ -24,6 +24,11 @@ void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
     log_info("recorder", recorder->request->mint_id, "%s", event->text);
 }
 
+int64_t recorder_wall_ns(const WebRTCRecorder *recorder)
+{
+    return recorder->requested_wall_ns + clock_monotonic_ns() - recorder->origin_ns;
+}
+
 void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event)
 {
     const RecordingState old = recorder->state;

@@ -127,6 +127,7 @@ void output_free(Output *output);
 typedef struct {
     uint64_t bytes;       /* on disk now, all parts */
     uint64_t final_bytes; /* what they become at most, were this the end */
+    int64_t zero_ns;      /* the first file's, on the recording's timeline */
     int64_t duration_ns;  /* written */
 } OutputProgress;
 

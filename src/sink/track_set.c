@@ -373,7 +373,9 @@ OutputProgress track_set_progress(const TrackSet *set)
         if (i == 0 || end_ns < set->parts[i]->end_ns)
             end_ns = set->parts[i]->end_ns;
     }
-    if (set->part_count > 0)
-        progress.duration_ns = end_ns - set->parts[0]->zero_ns;
+    if (set->part_count > 0) {
+        progress.zero_ns = set->parts[0]->zero_ns;
+        progress.duration_ns = end_ns - progress.zero_ns;
+    }
     return progress;
 }

@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 #define SIDECAR_MAX_BYTES (16 * 1024 * 1024)
 #define FILE_MODE 0644
@@ -42,6 +45,38 @@ Sidecar *sidecar_new(const char *stem, GError **error)
     sidecar->path = g_steal_pointer(&path);
     sidecar->fd = fd;
     return sidecar;
+}
+
+/* Whoever held the lock until now may have put another file into its place. */
+static bool is_named(int fd, const char *path)
+{
+    struct stat held, named;
+    return fstat(fd, &held) == 0 && lstat(path, &named) == 0 && held.st_dev == named.st_dev &&
+           held.st_ino == named.st_ino;
+}
+
+Sidecar *sidecar_adopt(const char *path)
+{
+    const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return NULL;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !is_named(fd, path)) {
+        close(fd);
+        return NULL;
+    }
+    Sidecar *sidecar = g_new0(Sidecar, 1);
+    sidecar->stem = g_strndup(path, strlen(path) - strlen(".json"));
+    sidecar->path = g_strdup(path);
+    sidecar->fd = fd;
+    return sidecar;
+}
+
+int64_t sidecar_written_wall_ns(const Sidecar *sidecar)
+{
+    struct stat status;
+    if (fstat(sidecar->fd, &status) != 0)
+        return 0;
+    return status.st_mtim.tv_sec * NS_PER_SECOND + status.st_mtim.tv_nsec;
 }
 
 const char *sidecar_stem(const Sidecar *sidecar)

@@ -1,0 +1,9 @@
+/* Opens a file of this machine for reading: never another protocol, no playlist, no format but
+ * those that recordings have. Thread: any; blocks. The file is untrusted. Errors are FFmpeg's
+ * numbers (negative). */
+#pragma once
+
+#include <libavformat/avformat.h>
+
+/* `ret_format` is NULL on an error, else the caller's (avformat_close_input). */
+int media_input_open(const char *path, AVFormatContext **ret_format);
