@@ -132,6 +132,7 @@ static void close_sidecars(WebRTCRecorder *recorder)
     if (must_keep && recorder->outputs->len == 0)
         keep_failed_sidecar(recorder);
     recorder_write_sidecars(recorder);
+    recorder->lacks_sidecar = recorder->lacks_sidecar || recorder->outputs->len == 0;
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];
         const bool keep = slot->file_count > 0 || must_keep;

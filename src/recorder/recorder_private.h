@@ -74,7 +74,8 @@ struct WebRTCRecorder {
 
     RecorderPauses pauses;
     SizeWindow size_window;
-    bool is_discarded; /* nothing of it is to stay on disk */
+    bool lacks_sidecar; /* the last one could not be written */
+    bool is_discarded;  /* nothing of it is to stay on disk */
 
     CheckItem checklist[CHECK_COUNT];
     EndReason end_reason;
@@ -124,6 +125,8 @@ char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
 /* recorder_input */
 void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
                          const Publication *publication);
+/* Makes its `encode_queue`, where there is none yet. */
+void recorder_make_encode_queue(const WebRTCRecorder *recorder, TrackContext *track);
 /* Its frames go to `encode_queue` from now on. */
 void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
 /* What arrives is not what was announced, or what came before. */

@@ -285,12 +285,15 @@ void recorder_write_sidecars(WebRTCRecorder *recorder)
     if (recorder->outputs->len == 0)
         return;
     RecordingStatus *status = webrtc_recorder_status(recorder);
+    recorder->lacks_sidecar = false;
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];
         g_autoptr(GError) error = NULL;
-        if (slot->sidecar &&
-            !sidecar_write(slot->sidecar, sidecar_root(slot, status_json(status)), &error))
-            log_warning("recorder", recorder->request->mint_id, "%s", error->message);
+        if (!slot->sidecar ||
+            sidecar_write(slot->sidecar, sidecar_root(slot, status_json(status)), &error))
+            continue;
+        recorder->lacks_sidecar = true;
+        log_warning("recorder", recorder->request->mint_id, "%s", error->message);
     }
     recording_status_free(status);
 }

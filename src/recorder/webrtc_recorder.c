@@ -380,6 +380,11 @@ void webrtc_recorder_discard(WebRTCRecorder *recorder)
     webrtc_recorder_stop(recorder, END_STOPPED);
 }
 
+bool webrtc_recorder_lacks_sidecar(const WebRTCRecorder *recorder)
+{
+    return recorder->lacks_sidecar;
+}
+
 bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder)
 {
     return recorder->is_discarded;

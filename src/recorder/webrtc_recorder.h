@@ -41,6 +41,8 @@ void webrtc_recorder_stop(WebRTCRecorder *recorder, EndReason reason);
 
 /* Stops, where it still runs, and leaves nothing on disk; before STOPPED. */
 void webrtc_recorder_discard(WebRTCRecorder *recorder);
+/* What became of it could not be written beside its files. */
+bool webrtc_recorder_lacks_sidecar(const WebRTCRecorder *recorder);
 bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder);
 
 /* Keeps out what comes, or lets it in again from the next key frame on; `holds` keeps the time in

@@ -261,11 +261,23 @@ static void check_measured(OutputResult *result, const OutputFile *file, bool is
                     (double)file->duration_ns / NS_PER_SECOND, (double)written_ns / NS_PER_SECOND);
 }
 
+static bool is_removed(const char *path, OutputResult *result)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0 || errno != ENOENT)
+        return false;
+    if (result->outcome.kind == OUTCOME_NONE)
+        av_error_outcome(&result->outcome, AVERROR(ENOENT), "Cannot find", path);
+    return true;
+}
+
 /* The parts as they are on disk. */
 static void keep(const Group *group, const char *reason, OutputResult *result)
 {
     for (unsigned i = 0; i < group->count; i++) {
         const Part *part = group->parts[i];
+        if (is_removed(part->path, result))
+            continue;
         OutputFile *file = add_file(result, part->path);
         Measure found = {.file = file};
         const bool is_media = measure(part->path, &found);

@@ -184,8 +184,8 @@ Output *output_new(SinkPool *pool, const OutputConfig *config, OutputEvents even
     output->config.stem = copy_text(config->stem);
     output->config.title = copy_text(config->title);
     output->events = events;
-    output->thread = sink_pool_pick(pool);
-    output->finalizer = sink_pool_finalizer(pool);
+    output->thread = sink_pool_pick(pool, config->stem);
+    output->finalizer = sink_pool_finalizer(pool, config->stem);
     output->sink.client = (SinkClient){.owner = output, .wake = on_wake};
     output->sink.set = track_set_new(&output->config, &output->events);
     return output;

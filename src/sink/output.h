@@ -18,7 +18,7 @@
 
 typedef struct SinkPool SinkPool;
 
-/* A few threads shared by all outputs. */
+/* A few threads shared by all outputs; NULL when the system gives none. */
 SinkPool *sink_pool_new(unsigned threads);
 void sink_pool_free(SinkPool *pool); /* after its outputs */
 

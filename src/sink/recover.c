@@ -157,7 +157,7 @@ RecoverJob *recover_file(SinkPool *pool, const char *path, uint64_t max_bytes, R
     require(job->path != NULL);
     job->max_bytes = max_bytes;
     job->events = events;
-    sink_thread_post(sink_pool_finalizer(pool), on_recover, NULL, job);
+    sink_thread_post(sink_pool_finalizer(pool, path), on_recover, NULL, job);
     return job;
 }
 

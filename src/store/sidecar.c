@@ -12,6 +12,7 @@
 
 #define SIDECAR_MAX_BYTES (16 * 1024 * 1024)
 #define FILE_MODE 0644
+#define BLOCK_BYTES 512 /* of st_blocks */
 
 struct Sidecar {
     char *stem, *path;
@@ -136,10 +137,22 @@ static int write_new(const char *path, const char *text, size_t size, GError **e
     return -1;
 }
 
-bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error)
+/* On a full disk there is no place for a second one, but that of the first, without its blanks: a
+ * kill in just that moment would leave none. */
+static bool overwrite(const Sidecar *sidecar, JsonNode *root)
+{
+    g_autofree char *text = json_to_string(root, FALSE);
+    const size_t size = strlen(text);
+    struct stat status;
+    if (fstat(sidecar->fd, &status) != 0 || (size_t)status.st_blocks * BLOCK_BYTES < size ||
+        pwrite(sidecar->fd, text, size, 0) != (ssize_t)size)
+        return false;
+    return ftruncate(sidecar->fd, (off_t)size) == 0;
+}
+
+static bool replace(Sidecar *sidecar, JsonNode *root, GError **error)
 {
     g_autofree char *text = json_to_string(root, TRUE);
-    json_node_unref(root);
     g_autofree char *hidden = hidden_path(sidecar->path);
     const int fd = write_new(hidden, text, strlen(text), error);
     if (fd < 0)
@@ -153,6 +166,18 @@ bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error)
     close(sidecar->fd);
     sidecar->fd = fd;
     return true;
+}
+
+bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    g_autoptr(JsonNode) owned = root;
+    if (replace(sidecar, owned, &problem))
+        return true;
+    if (g_error_matches(problem, STORE_ERROR, STORE_ERROR_DISK_FULL) && overwrite(sidecar, owned))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
 }
 
 void sidecar_close(Sidecar *sidecar, bool keep)

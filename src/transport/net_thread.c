@@ -83,14 +83,32 @@ static void stop(void *owner, void *message)
     g_source_attach(thread->hold_limit, thread->context);
 }
 
+static void release(NetThread *thread)
+{
+    if (thread->mailbox_source)
+        g_source_destroy(thread->mailbox_source);
+    g_clear_pointer(&thread->mailbox_source, g_source_unref);
+    g_main_context_unref(thread->context);
+    mailbox_free(thread->mailbox);
+    g_free(thread->fds);
+    g_free(thread);
+}
+
 NetThread *net_thread_new(const char *name)
 {
     NetThread *thread = g_new0(NetThread, 1);
     thread->context = g_main_context_new();
     thread->mailbox = mailbox_new();
+    if (!thread->mailbox) {
+        release(thread);
+        return NULL;
+    }
     thread->mailbox_source = mailbox_source_attach(thread->mailbox, thread->context);
     thread->now_ns = clock_monotonic_ns();
-    require(pthread_create(&thread->thread, NULL, run, thread) == 0);
+    if (pthread_create(&thread->thread, NULL, run, thread) != 0) {
+        release(thread);
+        return NULL;
+    }
     g_autofree char *short_name = g_strndup(name, 15); /* the kernel's limit */
     pthread_setname_np(thread->thread, short_name);
     return thread;
@@ -104,12 +122,7 @@ void net_thread_free(NetThread *thread)
     pthread_join(thread->thread, NULL);
     g_source_destroy(thread->hold_limit);
     g_source_unref(thread->hold_limit);
-    g_source_destroy(thread->mailbox_source);
-    g_source_unref(thread->mailbox_source);
-    g_main_context_unref(thread->context);
-    mailbox_free(thread->mailbox);
-    g_free(thread->fds);
-    g_free(thread);
+    release(thread);
 }
 
 GMainContext *net_thread_context(NetThread *thread)

@@ -10,6 +10,7 @@
 
 typedef struct NetThread NetThread;
 
+/* NULL when the system gives no thread or descriptor. */
 NetThread *net_thread_new(const char *name);
 
 /* Ends the loop after what was posted has run, and joins. */

@@ -43,7 +43,8 @@ static void start(void)
 {
     stack.routes = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     stack.thread = net_thread_new("sctp");
-    net_thread_post(stack.thread, start_usrsctp, NULL, NULL);
+    if (stack.thread)
+        net_thread_post(stack.thread, start_usrsctp, NULL, NULL);
 }
 
 NetThread *sctp_stack_thread(void)

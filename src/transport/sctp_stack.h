@@ -8,6 +8,7 @@
 
 #include "transport/net_thread.h"
 
+/* NULL when the system gave no thread for it. */
 NetThread *sctp_stack_thread(void);
 
 typedef struct {
