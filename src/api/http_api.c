@@ -7,6 +7,7 @@
 #include "api/answer.h"
 #include "api/formats.h"
 #include "api/json_body.h"
+#include "api/listener_watch.h"
 #include "api/metrics.h"
 #include "api/recording_routes.h"
 #include "api/request_check.h"
@@ -22,6 +23,7 @@ struct HttpApi {
     const Config *config;
     RecordingRoutes *recordings;
     SoupServer *server;
+    ListenerWatch *listener;
     char *host;
     unsigned port;
     GPtrArray *unfinished; /* of SoupServerMessage*, whose answer is not out yet */
@@ -354,6 +356,7 @@ HttpApi *http_api_new(WebRTCRecordingService *service, const Config *config, GEr
         http_api_free(api);
         return NULL;
     }
+    api->listener = listener_watch_new(api->server);
     return api;
 }
 
@@ -393,6 +396,7 @@ void http_api_free(HttpApi *api)
     for (guint i = 0; i < api->unfinished->len; i++)
         g_signal_handlers_disconnect_by_data(api->unfinished->pdata[i], api);
     g_ptr_array_unref(api->unfinished);
+    listener_watch_free(api->listener);
     soup_server_remove_handler(api->server, NULL);
     soup_server_disconnect(api->server);
     g_object_unref(api->server);
