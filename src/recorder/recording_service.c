@@ -13,6 +13,7 @@
 #include "transport/sctp_stack.h"
 
 #define TICK_MS 100
+#define STILL_NS (1500 * NS_PER_MS)
 #define MEMORY_MAX 1000 /* finished recordings that are remembered without a catalog */
 #define NET_THREADS_MAX 16
 #define SINK_THREADS_MAX 8
@@ -31,6 +32,7 @@ struct WebRTCRecordingService {
     Mailbox *mailbox;
     GSource *mailbox_source;
     guint ticker;
+    int64_t ticked_ns;
     NetThread *net_threads[NET_THREADS_MAX];
     unsigned net_thread_count, next_net_thread;
     SinkPool *sink_pool;
@@ -188,12 +190,28 @@ static void tell_all_stopped(WebRTCRecordingService *service)
     all_stopped(service->all_stopped_owner);
 }
 
+/* What came meanwhile is to be read before anybody looks at deadlines. */
+static bool stood_still(WebRTCRecordingService *service, int64_t now_ns)
+{
+    const int64_t still_ns = now_ns - service->ticked_ns;
+    const bool is_late = service->ticked_ns > 0 && still_ns > STILL_NS;
+    GHashTableIter iterator;
+    gpointer value;
+    service->ticked_ns = now_ns;
+    g_hash_table_iter_init(&iterator, service->active);
+    while (is_late && g_hash_table_iter_next(&iterator, NULL, &value))
+        webrtc_recorder_stood_still(value, still_ns);
+    return is_late;
+}
+
 static gboolean on_tick(gpointer data)
 {
     WebRTCRecordingService *service = data;
     const int64_t now_ns = clock_monotonic_ns();
     GHashTableIter iterator;
     gpointer value;
+    if (stood_still(service, now_ns))
+        return G_SOURCE_CONTINUE;
     g_hash_table_iter_init(&iterator, service->active);
     while (g_hash_table_iter_next(&iterator, NULL, &value))
         webrtc_recorder_tick(value, now_ns);

@@ -390,6 +390,12 @@ bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder)
     return recorder->is_discarded;
 }
 
+void webrtc_recorder_stood_still(WebRTCRecorder *recorder, int64_t still_ns)
+{
+    recorder_note(recorder, "The program was not run for %.1f s.",
+                  (double)still_ns / NS_PER_SECOND);
+}
+
 const char *webrtc_recorder_mint_id(const WebRTCRecorder *recorder)
 {
     return recorder->request->mint_id;

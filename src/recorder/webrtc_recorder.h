@@ -50,6 +50,9 @@ bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder);
 bool webrtc_recorder_pause(WebRTCRecorder *recorder, bool holds, Outcome *ret_refusal);
 bool webrtc_recorder_resume(WebRTCRecorder *recorder, Outcome *ret_refusal);
 
+/* Notes for how long the process was not run. */
+void webrtc_recorder_stood_still(WebRTCRecorder *recorder, int64_t still_ns);
+
 /* Does what is due; to be called about ten times a second. */
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns);
 

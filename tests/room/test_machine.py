@@ -2,6 +2,7 @@
 named cause, and the process and its other recordings go on."""
 
 import contextlib
+import datetime
 import json
 import os
 import resource
@@ -221,3 +222,126 @@ def test_no_thread_to_begin_with(embedded, tmp_path, fault_row):
                env=environment(**preload("thread_fault.so", THREAD_FAULT=tmp_path / "no-threads")))  # fmt: skip
     row.measured(f"exit status {done.returncode}: {done.stderr.splitlines()[-1]}")
     assert "no_capacity: " in done.stderr and done.returncode > 0, done.stderr
+
+
+DAY = 24 * 3600
+
+
+def seconds_of(text):
+    return datetime.datetime.fromisoformat(text).timestamp()
+
+
+@pytest.mark.timeout(180)
+def test_clock(embedded, tmp_path, fault_row):
+    row = fault_row(
+        "machine", "clock set back and forth", "libfaketime on the service: an hour forth, two days back, then right, 2 s each; "
+        "a second recording of the same id begins a day in the past",
+        "nothing moves in time; names, started_at, ended_at and durations fit together",
+    )  # fmt: skip
+    clock = Clock(tmp_path)
+    room = embedded(publishers=[ALICE])
+    with Serve(room, tmp_path / "out", env=clock.environment) as serve:
+        began = time.time()
+        start(serve, "a", wait=True)
+        recorded(serve, "a", 2)
+        for length, offset in ((4, 3600), (6, -2 * DAY), (8, 0)):
+            clock.set(offset)
+            recorded(serve, "a", length)
+        serve.stop("a")
+        first = serve.status("a").json
+        took = time.time() - began
+        clock.set(-DAY)
+        start(serve, "a", wait=True)
+        recorded(serve, "a", 1)
+        second = serve.stop("a").json
+        assert serve.status("a").json["outputs"] == second["outputs"] != first["outputs"], "the older one is told"
+        verdict = expect_whole(first["output_path"], row)
+        pace = verdict.video.pace(FPS)
+        length = seconds_of(first["ended_at"]) - seconds_of(first["started_at"])
+        row.measured(f"no picture is over {pace * 1000:.0f} ms from its place; the file lasts {verdict.duration:.2f} s, "
+                     f"the status says {first['stats']['duration']:.2f} s, ended_at is {length:.2f} s after started_at")  # fmt: skip
+        assert pace < 0.05
+        assert abs(first["stats"]["duration"] - verdict.duration) < 0.5
+        assert abs(length - verdict.duration) < 1 and length < took
+        assert abs(seconds_of(first["requested_at"]) - began) < 1
+        name = time.strftime("%Y-%m-%dT%H%M", time.gmtime(began))
+        assert name in first["output_path"] or abs(took) > 30, first["output_path"]
+        assert abs(seconds_of(second["started_at"]) + DAY - time.time()) < 30, second["started_at"]
+        assert serve.terminate() == 0
+    with Serve(room, tmp_path / "out") as serve:
+        assert serve.status("a").json["outcome"] == "complete"
+
+
+@pytest.mark.timeout(180)
+def test_terminated_with_many(embedded, tmp_path, fault_row):
+    count = 20
+    row = fault_row("machine", f"SIGTERM with {count} recordings", "SIGTERM to the service after 5 s",
+                    "all finished, each with every frame; the time until it has ended")  # fmt: skip
+    room = embedded(publishers=[ALICE])
+    with Serve(room, tmp_path / "out", env=BY_ID, log_level="info") as serve:
+        ids = [f"r{number}" for number in range(count)]
+        for number, mint_id in enumerate(ids):
+            start(serve, mint_id, output_format=("mp4", "mkv")[number % 2])
+        for mint_id in ids:
+            recorded(serve, mint_id, 3)
+        began = time.monotonic()
+        status = serve.terminate(60)
+        took = time.monotonic() - began
+    row.measured(f"exit status {status} after {took:.2f} s")
+    told = sidecars(tmp_path / "out")
+    assert sorted(one["mint_id"] for one in told) == sorted(ids)
+    missing = 0
+    for one in told:
+        assert (one["outcome"], one["end_reason"], one["state"]) == ("complete", "stopped", "stopped"), one["mint_id"]
+        (path,) = one["outputs"]
+        verdict = expect_whole(path)
+        missing += len(verdict.video.missing)
+        assert verdict.duration > 3 and (path.endswith(".mkv") or is_fragmented(path) == (False, True))
+    row.measured(f"{len(told)} of {count} complete, {missing} frames missing")
+    assert status == 0 and took < 20
+
+
+@pytest.mark.timeout(180)
+def test_stopped_and_continued(embedded, tmp_path, fault_row):
+    """Of the process, not of the recording: SIGSTOP, then SIGCONT. Both at once, on two rooms."""
+    rows, done = {}, {}
+    for seconds in (3, 20):
+        rows[seconds] = fault_row(
+            "machine", f"SIGSTOP of {seconds} s, embedded room", f"the service is stopped for {seconds} s and goes on",
+            "what came after is in the same file at its time; nothing moves; the recording goes on",
+        )  # fmt: skip
+    with contextlib.ExitStack() as stack:
+        for seconds in rows:
+            room = embedded(publishers=[ALICE])
+            serve = stack.enter_context(Serve(room, tmp_path / f"out{seconds}", env=BY_ID))
+            start(serve, "a", wait=True)
+            recorded(serve, "a", 3)
+            serve.process.send_signal(signal.SIGSTOP)
+            done[seconds] = (serve, time.monotonic())
+        for seconds, (serve, since) in done.items():
+            time.sleep(max(0, since + seconds - time.monotonic()))
+            serve.process.send_signal(signal.SIGCONT)
+            expect_continued(rows[seconds], serve, seconds)
+
+
+def expect_continued(row, serve, seconds):
+    said = f"The program was not run for {seconds}"
+    status = serve.wait_status("a", lambda s: any(e["text"].startswith(said) for e in s["events"]), 10)
+    time.sleep(1)  # what waited in the socket is read at once
+    serve.wait_status("a", lambda s: not s["reconnecting"], 60)
+    before = serve.status("a").json["stats"]["video_frames"]
+    status = serve.wait_status("a", lambda s: s["stats"]["video_frames"] > before + 3 * FPS, 60)
+    assert status["state"] == "recording", status
+    status = serve.stop("a").json
+    assert len(status["outputs"]) == 1, status["outputs"]
+    verdict = judge(status["output_path"])
+    video = verdict.video
+    pace = video.pace(FPS)
+    row.measured(f"{status['outcome']}, 1 file, {len(video.missing)} pictures missing ({len(video.missing) / FPS:.1f} s), no picture "
+                 f"over {pace * 1000:.0f} ms from its place, longest hole in the sound {verdict.audio.longest_hole * 1000:.0f} ms, "
+                 f"sound ends {(verdict.audio.end - video.times[-1]) * 1000:+.0f} ms after the picture")  # fmt: skip
+    assert verdict.errors == [] and video.monotonic, verdict.errors[:5]
+    assert len(video.missing) <= (seconds - 2) * FPS, "what came into the socket was not written"
+    assert pace < 0.1 and verdict.audio.longest_hole < 0.03
+    assert abs(verdict.audio.end - video.times[-1]) < 0.3
+    return verdict
