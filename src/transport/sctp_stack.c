@@ -53,6 +53,11 @@ NetThread *sctp_stack_thread(void)
     return stack.thread;
 }
 
+void sctp_stack_end(void)
+{
+    net_thread_free(g_steal_pointer(&stack.thread));
+}
+
 static gboolean on_tick(gpointer data)
 {
     (void)data;
