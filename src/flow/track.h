@@ -37,10 +37,13 @@ typedef struct {
 
     /* net */
     _Atomic uint64_t packets;
-    _Atomic uint64_t bytes;     /* RTP payload */
-    _Atomic uint64_t lost;      /* given up */
-    _Atomic uint64_t recovered; /* came by retransmission */
-    _Atomic uint64_t nacks;     /* packets asked for again */
+    _Atomic uint64_t bytes;         /* RTP payload */
+    _Atomic uint64_t lost;          /* given up */
+    _Atomic uint64_t recovered;     /* came by retransmission */
+    _Atomic uint64_t nacks;         /* packets asked for again */
+    _Atomic uint64_t expected;      /* packets, by their numbers; grows with each receiver report */
+    _Atomic uint64_t missing;       /* of them, before they were asked for again */
+    _Atomic int64_t queue_delay_ns; /* that they had on their way in the last second */
     _Atomic uint64_t plis;
     _Atomic uint64_t keyframes;
     _Atomic uint64_t sender_reports;

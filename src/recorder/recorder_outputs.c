@@ -20,7 +20,7 @@ static void on_opened(void *owner, const char *path, Container container)
         slot->container = container;
     }
     recorder_note(pair->recorder, "Writing %s.", path);
-    recorder_write_sidecars(pair->recorder);
+    pair->recorder->sidecar_due_ns = 0; /* with those of others that begin now */
 }
 
 static void on_track_started(void *owner, unsigned track_id)
@@ -169,6 +169,8 @@ OutputSlot *recorder_output_for(WebRTCRecorder *recorder, const TrackContext *tr
         return NULL;
     }
     g_ptr_array_add(recorder->outputs, slot);
-    recorder_write_sidecars(recorder);
+    if (recorder->outputs->len <= SIDECARS_AT_ONCE)
+        recorder_write_sidecar(recorder, slot);
+    recorder->sidecar_due_ns = 0;
     return slot;
 }

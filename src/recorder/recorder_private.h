@@ -1,10 +1,11 @@
 /* The inside of a WebRTCRecorder, shared by the files that make it up: webrtc_recorder (life and
  * wiring), recorder_signal (what the server says), recorder_tracks (publications),
- * recorder_input (plans), recorder_encode (encoders), recorder_pause (pauses), recorder_deadlines
- * (timeouts), recorder_limits (length and size), recorder_end (stop and verdict), recorder_status
- * (snapshot). Thread: main. */
+ * recorder_input (plans), recorder_layers (the server's layers), recorder_encode (encoders),
+ * recorder_pause (pauses), recorder_deadlines (timeouts), recorder_limits (length and size),
+ * recorder_end (stop and verdict), recorder_status (snapshot). Thread: main. */
 #pragma once
 
+#include "recorder/layer_control.h"
 #include "recorder/net_session.h"
 #include "recorder/output_slot.h"
 #include "recorder/states.h"
@@ -14,6 +15,7 @@
 #include "signal/signal_client.h"
 
 #define RECORDER_MAX_TRACKS MEDIA_CLOCK_MAX_TRACKS
+#define SIDECARS_AT_ONCE 16
 
 typedef struct {
     int64_t at_ns;
@@ -36,6 +38,15 @@ typedef struct {
     uint64_t seen, largest;
 } SizeWindow;
 
+/* One offer is with the net side at a time; of those that come meanwhile only the newest counts. */
+typedef struct {
+    char *sdp; /* the one that waits, or NULL */
+    uint32_t id;
+    bool is_out;    /* one is not answered yet */
+    int64_t due_ns; /* of the next one */
+    bool is_told;   /* that there are too many */
+} OfferGate;
+
 struct WebRTCRecorder {
     RecorderEnvironment environment;
     RecordingRequest *request;
@@ -53,6 +64,7 @@ struct WebRTCRecorder {
     GPtrArray *successors;  /* published while their seat is taken; owned by recorder_tracks */
     GHashTable *publishers; /* identity -> number + 1 */
 
+    OfferGate offers;
     char *room_name, *room_sid, *server_version;
     bool joined, peer_connected;
     PeerState peer_state;
@@ -65,13 +77,17 @@ struct WebRTCRecorder {
     int64_t connected_ns, subscribed_ns; /* when; 0 = not yet */
     int64_t no_publisher_since_ns;
     int64_t sidecar_due_ns;
+    unsigned sidecars_left; /* to be written, the last outputs first */
     int64_t stop_deadline_ns;
 
     int64_t media_lost_ns; /* the connection closed; 0 = it lives */
     bool reconnecting;
+    char *lost_why; /* what the server or the network did last; NULL = nothing yet */
     unsigned reconnect_attempt;
+    int64_t back_ns; /* when it came back last */
     int64_t reconnect_due_ns, reconnect_deadline_ns;
 
+    LayerControl layer_control;
     RecorderPauses pauses;
     SizeWindow size_window;
     bool lacks_sidecar; /* the last one could not be written */
@@ -107,6 +123,9 @@ static inline bool recorder_is_ending(const WebRTCRecorder *recorder)
 
 /* recorder_signal */
 void recorder_connect(WebRTCRecorder *recorder);
+/* Hands on the offer that waits when it is its turn. */
+void recorder_pass_offer(WebRTCRecorder *recorder, int64_t now_ns);
+void recorder_forget_offers(WebRTCRecorder *recorder);
 
 /* recorder_tracks */
 RoomViewOut recorder_room_view_out(WebRTCRecorder *recorder);
@@ -119,7 +138,6 @@ bool recorder_wants(const WebRTCRecorder *recorder, const char *identity);
 void recorder_fail_track(WebRTCRecorder *recorder, TrackContext *track, OutcomeCode code,
                          const char *format, ...) __attribute__((format(printf, 4, 5)));
 void recorder_subscribe(WebRTCRecorder *recorder, TrackContext *track);
-void recorder_ask_for_layer(WebRTCRecorder *recorder, const TrackContext *track);
 char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
 
 /* recorder_input */
@@ -131,6 +149,14 @@ void recorder_make_encode_queue(const WebRTCRecorder *recorder, TrackContext *tr
 void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
 /* What arrives is not what was announced, or what came before. */
 void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input);
+
+/* recorder_layers */
+/* Of the layers that the plan allows, the one that the link carries. */
+void recorder_ask_for_layer(WebRTCRecorder *recorder, TrackContext *track);
+/* Once a second, after the tracks' counters were brought up to date. */
+void recorder_check_link(WebRTCRecorder *recorder);
+void recorder_copy_layer(const WebRTCRecorder *recorder, const TrackContext *track,
+                         TrackStatus *status);
 
 /* recorder_encode */
 /* What the plan asks for; false when the recording ended for want of an encoder. */
@@ -167,4 +193,7 @@ void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_discard_outputs(WebRTCRecorder *recorder);
 
 /* recorder_status */
+void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot);
 void recorder_write_sidecars(WebRTCRecorder *recorder);
+/* At most SIDECARS_AT_ONCE of `sidecars_left`: each holds all of the recording. */
+void recorder_write_some_sidecars(WebRTCRecorder *recorder);

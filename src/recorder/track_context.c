@@ -76,6 +76,7 @@ void track_context_publish(TrackContext *track, const Participant *participant,
     track->was_unmuted = track->was_unmuted || !publication->muted;
     track->paused = false;
     track->goes_without_encoder = false;
+    track->layer_was_asked = false;
     track->confirmed = false;
     track->on_track = false;
     track->stalled = false;

@@ -5,9 +5,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "recorder/recorder_private.h"
 
 #define RECORDER_TOKEN_SECONDS (24 * 3600)
+
+/* One that ends before that does not count: who throws us out each time is asked less and less. */
+#define STABLE_NS (10 * NS_PER_SECOND)
 
 static const int64_t reconnect_delays_ms[] = {0, 300, 1200, 2700, 4800, 7000};
 
@@ -17,10 +21,12 @@ void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
         return;
     RecorderEvent *event = &recorder->events[recorder->event_count++];
     event->at_ns = clock_monotonic_ns() - recorder->origin_ns;
+    char text[OUTCOME_SENTENCE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    g_vsnprintf(event->text, sizeof event->text, format, arguments);
+    g_vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    text_printable(text, strlen(text), event->text, sizeof event->text);
     log_info("recorder", recorder->request->mint_id, "%s", event->text);
 }
 
@@ -79,6 +85,8 @@ static void on_answer(void *owner, const char *sdp, uint32_t id)
     WebRTCRecorder *recorder = owner;
     if (recorder->signal)
         signal_client_answer(recorder->signal, sdp, id);
+    recorder->offers.is_out = false;
+    recorder_pass_offer(recorder, clock_monotonic_ns());
 }
 
 static void on_local_candidate(void *owner, const char *candidate)
@@ -96,7 +104,7 @@ static void peer_connected(WebRTCRecorder *recorder)
         recorder->connected_ns = clock_monotonic_ns();
     if (recorder->reconnecting) {
         recorder->reconnecting = false;
-        recorder->reconnect_attempt = 0;
+        recorder->back_ns = clock_monotonic_ns();
         recorder_note(recorder, "The connection to the room is back.");
     }
     recorder_advance(recorder);
@@ -143,6 +151,8 @@ static void on_bad_offer(void *owner, const char *sentence)
 {
     WebRTCRecorder *recorder = owner;
     recorder_note(recorder, "An offer of the server was not usable: %s", sentence);
+    recorder->offers.is_out = false;
+    recorder_pass_offer(recorder, clock_monotonic_ns());
 }
 
 static void on_track_confirmed(void *owner, unsigned track_id)
@@ -202,6 +212,8 @@ static void on_stats(void *owner, const PeerStats *stats)
 {
     WebRTCRecorder *recorder = owner;
     recorder->peer_stats = *stats;
+    if (!recorder_is_ending(recorder))
+        recorder_check_link(recorder);
 }
 
 static void on_net_stopped(void *owner)
@@ -259,8 +271,14 @@ void recorder_reconnect(WebRTCRecorder *recorder, const char *why)
     if (recorder->reconnect_due_ns > 0)
         return;
     const int64_t now_ns = clock_monotonic_ns();
+    if (why != recorder->lost_why) {
+        g_free(recorder->lost_why);
+        recorder->lost_why = g_strdup(why);
+    }
     if (!recorder->reconnecting) {
         recorder->reconnecting = true;
+        if (now_ns - recorder->back_ns >= STABLE_NS)
+            recorder->reconnect_attempt = 0;
         recorder->reconnect_deadline_ns = now_ns + recorder->environment.config->reconnect_ns;
         recorder_note(recorder, "Reconnecting: %s", why);
     } else if (now_ns >= recorder->reconnect_deadline_ns) {
@@ -276,6 +294,7 @@ void recorder_reconnect(WebRTCRecorder *recorder, const char *why)
     recorder->peer_connected = false;
     recorder->joined = false;
     forget_publications(recorder);
+    recorder_forget_offers(recorder);
     net_session_reset(recorder->net);
 }
 
@@ -320,6 +339,8 @@ void webrtc_recorder_free(WebRTCRecorder *recorder)
     g_ptr_array_unref(recorder->successors);
     g_hash_table_unref(recorder->publishers);
     recording_request_free(recorder->request);
+    recorder_forget_offers(recorder);
+    g_free(recorder->lost_why);
     g_free(recorder->identity);
     g_free(recorder->token);
     g_free(recorder->room_name);
@@ -353,6 +374,7 @@ void webrtc_recorder_start(WebRTCRecorder *recorder)
     const Config *config = recorder->environment.config;
     recorder->origin_ns = clock_monotonic_ns();
     recorder->requested_wall_ns = clock_wall_ns();
+    layer_control_init(&recorder->layer_control);
     const NetSessionConfig net_config = {
         .origin_ns = recorder->origin_ns,
         .pool_max_bytes = config->recording_max_bytes,

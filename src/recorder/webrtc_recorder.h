@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "flow/recording_status.h"
 #include "recorder/recording_request.h"
+#include "signal/socket_watch.h"
 #include "sink/output.h"
 #include "transport/net_thread.h"
 
@@ -21,6 +22,7 @@ typedef struct {
     NetThread *net_thread;
     SinkPool *sink_pool;
     Mailbox *mailbox; /* drained on main */
+    SocketWatch *socket_watch;
 } RecorderEnvironment;
 
 typedef struct {

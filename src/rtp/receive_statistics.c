@@ -57,6 +57,8 @@ static uint8_t fraction_lost(ReceiveStatistics *statistics, uint64_t expected)
     const int64_t lost_now = expected_now - received_now;
     statistics->expected_prior = expected;
     statistics->received_prior = statistics->received;
+    statistics->expected_last = expected_now > 0 ? (uint32_t)expected_now : 0;
+    statistics->lost_last = expected_now > 0 && lost_now > 0 ? (uint32_t)lost_now : 0;
     if (expected_now <= 0 || lost_now <= 0)
         return 0;
     const int64_t fraction = lost_now * 256 / expected_now;

@@ -10,6 +10,7 @@ typedef struct {
     int64_t base_sequence, highest_sequence; /* extended */
     uint64_t received;
     uint64_t expected_prior, received_prior; /* at the last report */
+    uint32_t expected_last, lost_last;       /* of the interval that it ended */
     bool has_transit;
     uint32_t transit;
     uint32_t jitter_scaled; /* times 16 */

@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "signal/access_token.h"
 #include "signal/join_failure.h"
+#include "signal/signal_guard.h"
 
-#define INCOMING_MAX_BYTES (16 * 1024 * 1024)
 #define REFUSAL_MAX_BYTES 4096
 
 struct Handshake {
@@ -14,6 +14,7 @@ struct Handshake {
     char *url_text, *token, *ca_file;
     int64_t timeout_ns;
     bool auto_subscribe;
+    SocketWatch *watch;
 
     ServerUrl *url;
     SoupSession *session;
@@ -161,7 +162,8 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
         open_failed(handshake, error);
         return;
     }
-    soup_websocket_connection_set_max_incoming_payload_size(connection, INCOMING_MAX_BYTES);
+    soup_websocket_connection_set_max_incoming_payload_size(connection, SIGNAL_GUARD_MESSAGE_BYTES);
+    signal_guard_attach(connection, handshake->watch);
     finish(handshake);
     handshake->out.opened(handshake->out.owner, connection);
 }
@@ -244,6 +246,7 @@ Handshake *handshake_new(const SignalClientConfig *config, HandshakeOut out)
         config->ca_file != NULL ? g_canonicalize_filename(config->ca_file, NULL) : NULL;
     handshake->timeout_ns = config->connect_timeout_ns;
     handshake->auto_subscribe = config->auto_subscribe;
+    handshake->watch = config->watch;
     handshake->cancellable = g_cancellable_new();
     handshake->start_source = attach(g_idle_source_new(), on_start, handshake);
     g_source_set_priority(handshake->start_source, G_PRIORITY_DEFAULT);

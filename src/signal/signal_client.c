@@ -10,6 +10,8 @@
 #include "signal/join_message.h"
 #include "signal/messages.h"
 #include "signal/requests.h"
+#include "signal/signal_client_private.h"
+#include "signal/signal_guard.h"
 
 #define PING_INTERVAL_SECONDS 5
 #define PING_TIMEOUT_SECONDS 15
@@ -54,7 +56,8 @@ static GSource *timer(int64_t interval_ns, GSourceFunc fn, SignalClient *client)
 static void send_bytes(SignalClient *client, GBytes *request)
 {
     if (client->connection != NULL &&
-        soup_websocket_connection_get_state(client->connection) == SOUP_WEBSOCKET_STATE_OPEN)
+        soup_websocket_connection_get_state(client->connection) == SOUP_WEBSOCKET_STATE_OPEN &&
+        signal_guard_may_send(client->connection, g_bytes_get_size(request)))
         soup_websocket_connection_send_message(client->connection, SOUP_WEBSOCKET_DATA_BINARY,
                                                request);
     g_bytes_unref(request);
@@ -364,15 +367,14 @@ static void client_clear(gpointer data)
     g_free(client->own_sid);
 }
 
-static void on_message(SoupWebsocketConnection *connection, int type, GBytes *bytes, gpointer data)
+/* NULL: no binary message. */
+static void take_message(SignalClient *client, const void *data, size_t size)
 {
-    (void)connection;
-    SignalClient *client = g_rc_box_acquire(data);
+    g_rc_box_acquire(client);
     client->stats.messages++;
     client->last_heard_ns = clock_monotonic_ns();
-    g_autoptr(Livekit__SignalResponse) response = NULL;
-    if (type == SOUP_WEBSOCKET_DATA_BINARY)
-        response = signal_response_parse(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+    g_autoptr(Livekit__SignalResponse) response =
+        data != NULL ? signal_response_parse(data, size) : NULL;
     if (response == NULL)
         client->stats.malformed++;
     else if (client->is_joined)
@@ -382,13 +384,30 @@ static void on_message(SoupWebsocketConnection *connection, int type, GBytes *by
     g_rc_box_release_full(client, client_clear);
 }
 
+void signal_client_inject_for_test(SignalClient *client, const void *data, size_t size)
+{
+    take_message(client, data, size);
+}
+
+static void on_message(SoupWebsocketConnection *connection, int type, GBytes *bytes, gpointer data)
+{
+    (void)connection;
+    gsize size;
+    const void *content = g_bytes_get_data(bytes, &size);
+    take_message(data, type == SOUP_WEBSOCKET_DATA_BINARY ? content : NULL, size);
+}
+
 static void on_closed(SoupWebsocketConnection *connection, gpointer data)
 {
     SignalClient *client = data;
     const unsigned code = soup_websocket_connection_get_close_code(connection);
-    g_autofree char *why = code != 0
-                               ? g_strdup_printf("the server closed it (WebSocket code %u)", code)
-                               : g_strdup("the connection broke");
+    g_autofree char *why = NULL;
+    if (signal_guard_reason(connection) != NULL)
+        why = g_strdup(signal_guard_reason(connection));
+    else if (code != 0)
+        why = g_strdup_printf("the server closed it (WebSocket code %u)", code);
+    else
+        why = g_strdup("the connection broke");
     fail_lost(client, why);
 }
 

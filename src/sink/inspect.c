@@ -14,8 +14,11 @@
 
 #define GAP_NS NS_PER_SECOND
 #define MAX_DATA_ERRORS 1000
+/* No recording is that long: what says so is no time. */
+#define TIME_MAX_NS (10 * 365 * 24 * 3600 * NS_PER_SECOND)
 
 typedef struct {
+    bool has_time;
     int64_t last_end_ns;
     int64_t previous_ns;
     int64_t typical_ns;
@@ -100,20 +103,29 @@ static void add_gap(InspectTrack *track, int64_t start_ns, int64_t end_ns)
     track->gap_count++;
 }
 
+/* False for a time that does not make sense. */
+static bool to_ns(int64_t ticks, AVRational time_base, int64_t *ret_ns)
+{
+    *ret_ns = av_rescale_q(ticks, time_base, (AVRational){1, NS_PER_SECOND});
+    return *ret_ns > -TIME_MAX_NS && *ret_ns < TIME_MAX_NS;
+}
+
 static void measure_packet(InspectTrack *track, Progress *progress, const AVPacket *packet,
                            AVRational time_base)
 {
-    const AVRational ns = {1, NS_PER_SECOND};
     const int64_t ticks = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
+    int64_t pts_ns, duration_ns;
     track->bytes += (uint64_t)packet->size;
     track->keyframes += (packet->flags & AV_PKT_FLAG_KEY) != 0;
     track->packets++;
-    if (ticks == AV_NOPTS_VALUE)
+    if (ticks == AV_NOPTS_VALUE || !to_ns(ticks, time_base, &pts_ns))
         return;
-    const int64_t pts_ns = av_rescale_q(ticks, time_base, ns);
-    int64_t duration_ns = packet->duration > 0 ? av_rescale_q(packet->duration, time_base, ns) : 0;
-    if (track->packets == 1) {
+    if (!to_ns(packet->duration, time_base, &duration_ns))
+        duration_ns = 0;
+    if (!progress->has_time) {
+        progress->has_time = true;
         track->first_pts_ns = track->last_pts_ns = pts_ns;
+        progress->last_end_ns = pts_ns;
     } else {
         const int64_t distance_ns = pts_ns - progress->previous_ns;
         if (distance_ns > GAP_NS)
@@ -237,8 +249,10 @@ bool inspect_file(const char *path, Inspection *ret_inspection, char *error, siz
     if (!S_ISREG(status.st_mode))
         return fail(error, error_size, path, "it is no file");
     AVFormatContext *format = NULL;
-    if (open_format(path, &format) < 0)
+    if (open_format(path, &format) < 0) {
+        avformat_close_input(&format);
         return fail(error, error_size, path, "it is no media file that can be read");
+    }
     Inspection *inspection = calloc(1, sizeof *inspection);
     require(inspection != NULL);
     const bool has_packets = inspect_format(format, path, inspection);

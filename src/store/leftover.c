@@ -255,7 +255,8 @@ static bool write_sidecar(Leftover *leftover)
     g_autoptr(GError) error = NULL;
     json_object_set_string_member(json_node_get_object(leftover->root), "state",
                                   leftover_is_done(leftover) ? "finished" : "recovering");
-    if (sidecar_write(leftover->sidecar, json_node_ref(leftover->root), &error))
+    g_autofree char *text = json_to_string(leftover->root, TRUE);
+    if (sidecar_write(leftover->sidecar, text, &error))
         return true;
     log_warning("catalog", NULL, "%s", error->message);
     return false;

@@ -139,20 +139,21 @@ static int write_new(const char *path, const char *text, size_t size, GError **e
 
 /* On a full disk there is no place for a second one, but that of the first, without its blanks: a
  * kill in just that moment would leave none. */
-static bool overwrite(const Sidecar *sidecar, JsonNode *root)
+static bool overwrite(const Sidecar *sidecar, const char *text)
 {
-    g_autofree char *text = json_to_string(root, FALSE);
-    const size_t size = strlen(text);
+    g_autoptr(JsonNode) root = json_from_string(text, NULL);
+    g_autofree char *dense = root ? json_to_string(root, FALSE) : NULL;
+    const size_t size = dense ? strlen(dense) : 0;
     struct stat status;
-    if (fstat(sidecar->fd, &status) != 0 || (size_t)status.st_blocks * BLOCK_BYTES < size ||
-        pwrite(sidecar->fd, text, size, 0) != (ssize_t)size)
+    if (size == 0 || fstat(sidecar->fd, &status) != 0 ||
+        (size_t)status.st_blocks * BLOCK_BYTES < size ||
+        pwrite(sidecar->fd, dense, size, 0) != (ssize_t)size)
         return false;
     return ftruncate(sidecar->fd, (off_t)size) == 0;
 }
 
-static bool replace(Sidecar *sidecar, JsonNode *root, GError **error)
+static bool replace(Sidecar *sidecar, const char *text, GError **error)
 {
-    g_autofree char *text = json_to_string(root, TRUE);
     g_autofree char *hidden = hidden_path(sidecar->path);
     const int fd = write_new(hidden, text, strlen(text), error);
     if (fd < 0)
@@ -168,13 +169,12 @@ static bool replace(Sidecar *sidecar, JsonNode *root, GError **error)
     return true;
 }
 
-bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error)
+bool sidecar_write(Sidecar *sidecar, const char *text, GError **error)
 {
     g_autoptr(GError) problem = NULL;
-    g_autoptr(JsonNode) owned = root;
-    if (replace(sidecar, owned, &problem))
+    if (replace(sidecar, text, &problem))
         return true;
-    if (g_error_matches(problem, STORE_ERROR, STORE_ERROR_DISK_FULL) && overwrite(sidecar, owned))
+    if (g_error_matches(problem, STORE_ERROR, STORE_ERROR_DISK_FULL) && overwrite(sidecar, text))
         return true;
     g_propagate_error(error, g_steal_pointer(&problem));
     return false;

@@ -14,8 +14,8 @@ Sidecar *sidecar_new(const char *stem, GError **error);
 const char *sidecar_stem(const Sidecar *sidecar);
 const char *sidecar_path(const Sidecar *sidecar);
 
-/* Replaces the contents; takes over `root`. */
-bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error);
+/* Replaces the contents by that JSON. */
+bool sidecar_write(Sidecar *sidecar, const char *text, GError **error);
 
 /* Takes over one that somebody has left; NULL while its recording runs, or when it is gone. */
 Sidecar *sidecar_adopt(const char *path);

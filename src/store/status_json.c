@@ -171,6 +171,19 @@ static void set_treatment(JsonObject *object, const TrackStatus *track)
     json_object_set_object_member(object, "encoder", encoder);
 }
 
+static void set_layer(JsonObject *object, const TrackStatus *track)
+{
+    if (track->layer_height == 0) {
+        json_object_set_null_member(object, "layer");
+        return;
+    }
+    JsonObject *layer = json_object_new();
+    set_count(layer, "width", track->layer_width);
+    set_count(layer, "height", track->layer_height);
+    set_text(layer, "why", track->layer_why);
+    json_object_set_object_member(object, "layer", layer);
+}
+
 static JsonObject *track_json(const TrackStatus *track)
 {
     JsonObject *object = json_object_new();
@@ -179,6 +192,7 @@ static JsonObject *track_json(const TrackStatus *track)
     set_text(object, "source", track_source_name(track->source));
     set_text(object, "codec", codec_name(track->codec));
     set_treatment(object, track);
+    set_layer(object, track);
     json_object_set_boolean_member(object, "published", track->published);
     json_object_set_boolean_member(object, "subscribed", track->subscribed);
     json_object_set_boolean_member(object, "muted", track->muted);

@@ -15,12 +15,22 @@
     (20 * NS_PER_MS)                 /* by which a backlog drains, and jitter alone does not */
 #define STALL_PROOF_NS NS_PER_SECOND /* a backlog gets shorter in that time ... */
 #define STALL_REPORT_NS (4 * NS_PER_SECOND) /* ... unless a report shows that it is one */
-#define GAP_NS NS_PER_SECOND                /* a pause: nothing contiguous to disturb behind it */
-#define GAP_SHIFT_NS (30 * NS_PER_MS)       /* what a server may have moved a timeline in it */
-#define REPORT_FAR_NS (3 * NS_PER_SECOND)   /* between a report's RTP time and real time */
-#define LIP_SYNC_MAX_NS NS_PER_SECOND       /* tracks further apart do not share a clock */
-#define LEADER_IDLE_NS (5 * NS_PER_SECOND)  /* a leader that is silent so long is replaced */
-#define SETTLED_NS (8 * NS_PER_SECOND)      /* before, the lowest delay may not have been seen */
+#define JUMP_NS (60 * NS_PER_MS) /* by which an RTP time runs ahead of what came in between */
+#define JUMP_LOWEST_NS                                                                             \
+    (40 * NS_PER_MS)              /* and under the lowest delay; a network does not do both        \
+                                   */
+#define JUMP_AGE_NS NS_PER_SECOND /* after which there is a lowest delay to speak of */
+#define PICTURE_BACK_NS                                                                            \
+    (200 * NS_PER_MS)                      /* RTP times go back so far where frames are reordered  \
+                                            */
+#define PICTURES_BACK 3                    /* or in so many pictures that do not catch up */
+#define INTERVAL_MAX_NS (500 * NS_PER_MS)  /* of frames that follow each other */
+#define GAP_NS NS_PER_SECOND               /* a pause: nothing contiguous to disturb behind it */
+#define GAP_SHIFT_NS (30 * NS_PER_MS)      /* what a server may have moved a timeline in it */
+#define REPORT_FAR_NS (3 * NS_PER_SECOND)  /* between a report's RTP time and real time */
+#define LIP_SYNC_MAX_NS NS_PER_SECOND      /* tracks further apart do not share a clock */
+#define LEADER_IDLE_NS (5 * NS_PER_SECOND) /* a leader that is silent so long is replaced */
+#define SETTLED_NS (8 * NS_PER_SECOND)     /* before, the lowest delay may not have been seen */
 
 #define SOUND_TOLERANCE_NS (15 * NS_PER_MS) /* of the leader, against arrival */
 #define SOUND_FOLLOWER_TOLERANCE_NS (8 * NS_PER_MS)
@@ -45,6 +55,8 @@ struct Track {
     TrackKind kind;
     int64_t registered_ns;
     RtpTimeline timeline;
+    int64_t interval_ns;    /* between the last two frames; 0 = unknown */
+    unsigned pictures_back; /* in a row that are not newer than one before them */
     TransitFilter transit;
     NtpAlignment ntp;
     int64_t pair_after_ns; /* reports before this belong to another NTP clock */
@@ -203,6 +215,41 @@ static bool is_discontinuity(Track *track, int64_t transit_ns, int64_t arrival_n
     return arrival_ns >= stall->until_ns;
 }
 
+/* Packets come in order, so a time that goes back was set back; and one that goes ahead by more
+ * than what passed, to where no delay was so short, was set ahead. */
+static bool is_jump(Track *track, int64_t media_step_ns, int64_t arrival_ns, int64_t transit_ns)
+{
+    const int64_t arrival_step_ns = arrival_ns - track->timeline.last_arrival_ns;
+    int64_t lowest_ns;
+    track->pictures_back = media_step_ns <= 0 ? track->pictures_back + 1 : 0;
+    if (arrival_step_ns > GAP_NS || track->interval_ns == 0)
+        return false;
+    if (media_step_ns < 0 && track->kind == TRACK_AUDIO)
+        return true;
+    if (media_step_ns <= 0)
+        return media_step_ns < -PICTURE_BACK_NS || track->pictures_back >= PICTURES_BACK;
+    return media_step_ns - arrival_step_ns > JUMP_NS &&
+           transit_filter_age(&track->transit, arrival_ns) >= JUMP_AGE_NS &&
+           transit_filter_lowest(&track->transit, arrival_ns, &lowest_ns) &&
+           transit_ns < lowest_ns - JUMP_LOWEST_NS;
+}
+
+/* The frame follows the last one as frames do; all that is known of the track moves along, reports
+ * too, of which the next one is believed. */
+static void jump(Track *track, int64_t media_step_ns, int64_t arrival_ns)
+{
+    const int64_t arrival_step_ns = arrival_ns - track->timeline.last_arrival_ns;
+    const bool is_next = arrival_step_ns < 3 * track->interval_ns;
+    const int64_t jump_ns = media_step_ns - (is_next ? track->interval_ns : arrival_step_ns);
+    track->values.steps++;
+    track->values.last_step_ns = -jump_ns;
+    track->base_ns -= jump_ns;
+    track->stall = (Stall){0};
+    track->pictures_back = 0;
+    transit_filter_move(&track->transit, -jump_ns);
+    ntp_alignment_move(&track->ntp, jump_ns);
+}
+
 /* After a pause a server goes on with the expected RTP time, give or take some tens of ms; sound
  * can be put where it arrives then, and the next report is believed. A picture that comes earlier
  * than any did shows that its old reports are void. */
@@ -338,7 +385,10 @@ bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_t
     const int64_t transit_ns = arrival_ns - media_ns;
 
     bool is_step = false;
-    if (is_discontinuity(track, transit_ns, arrival_ns)) {
+    if (is_jump(track, media_step_ns, arrival_ns, transit_ns)) {
+        jump(track, media_step_ns, arrival_ns);
+        is_step = true;
+    } else if (is_discontinuity(track, transit_ns, arrival_ns)) {
         step(track, transit_ns);
         is_step = true;
     } else if (media_step_ns > GAP_NS) {
@@ -346,9 +396,11 @@ bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_t
     }
     if (track->stall.until_ns == 0)
         transit_filter_add(&track->transit, transit_ns, arrival_ns);
+    if (!is_step && media_step_ns > 0 && media_step_ns <= INTERVAL_MAX_NS)
+        track->interval_ns = media_step_ns;
     if (is_step || media_step_ns > 0)
         rtp_timeline_note(timeline, rtp_timestamp, ticks, arrival_ns);
-    correct(clock, track, media_step_ns, arrival_ns);
+    correct(clock, track, is_step ? 0 : media_step_ns, arrival_ns);
 
     const int64_t pts_ns = place_after_last(track, media_ns + track->base_ns - clock->origin_ns);
     if (pts_ns < 0)

@@ -37,9 +37,10 @@ typedef struct {
 } PeerIceServer;
 
 typedef struct {
-    bool is_server;     /* the offering side: ICE controlling, DTLS passive (the embedded room) */
-    bool loopback_only; /* gather on loopback and ask no STUN server */
-    bool tcp;           /* gather ICE-TCP candidates too */
+    bool is_server;      /* the offering side: ICE controlling, DTLS passive (the embedded room) */
+    bool remote_is_lite; /* then this side is the controlling one (RFC 8445 section 6.1.1) */
+    bool loopback_only;  /* gather on loopback and ask no STUN server */
+    bool tcp;            /* gather ICE-TCP candidates too */
     bool tcp_only;
     bool prefer_aes_256;       /* offer AEAD_AES_256_GCM in front */
     const char *srtp_profiles; /* OpenSSL's names, colon between; NULL = by prefer_aes_256 */

@@ -19,7 +19,7 @@ port: {port}
 bind_addresses: [{address}]
 keys: {{ {key}: {secret} }}
 rtc:
-  node_ip: {address}
+  node_ip: {node_ip}
   use_external_ip: false
   enable_loopback_candidate: true
   ips: {{ includes: [{address}/32] }}
@@ -59,10 +59,12 @@ class LiveKitServer:
     KEY, SECRET = "testkey", "a-secret-of-the-tests-0123456789abcdef"
 
     def __init__(
-        self, folder, auto_create=True, tcp=False, rtc_extra="", extra="", address="127.0.0.1"
-    ):
+        self, folder, auto_create=True, tcp=False, rtc_extra="", extra="", address="127.0.0.1",
+        node_ip=None,
+    ):  # fmt: skip
         self.folder, self.address = pathlib.Path(folder), address
         self.auto_create, self.tcp = auto_create, tcp
+        self.node_ip = node_ip or address
         self.rtc_extra, self.extra = rtc_extra, extra
         self.process = None
 
@@ -82,7 +84,7 @@ class LiveKitServer:
         self.udp_port = free_port(socket.SOCK_DGRAM)
         self.url = f"ws://{self.address}:{self.port}"
         config = CONFIG.format(
-            address=self.address, port=self.port, udp_port=self.udp_port, key=self.KEY,
+            address=self.address, node_ip=self.node_ip, port=self.port, udp_port=self.udp_port, key=self.KEY,
             tcp_port=free_port() if self.tcp else 0, secret=self.SECRET,
             auto_create=str(self.auto_create).lower(), rtc_extra=self.rtc_extra, extra=self.extra,
         )  # fmt: skip

@@ -127,8 +127,10 @@ def test_a_layer_that_fits_costs_nothing(serve, room, publisher):
     status = serve.wait_status(room, lambda s: s["state"] == "stopped", 25)
     assert treatments(status)["video"] == "layer", status["tracks"]
     verdict = expect_plays(status["output_path"])
-    # The server begins with the best layer; its pictures are left out.
-    assert verdict.video.sizes == {(640, 360)}, verdict.video.sizes
+    # The server begins with the best layer; its pictures are left out. A publisher that is short of time
+    # stops a layer for a while, and the server sends the next smaller one.
+    assert max(verdict.video.sizes) == (640, 360), verdict.video.sizes
+    assert verdict.video.sizes <= {(640, 360), (320, 180)}, verdict.video.sizes
     video_id = next(sid for sid, t in status["tracks"].items() if t["kind"] == "video")
     assert status["ledger"][video_id]["clock"]["dropped"].keys() <= {"other_layer"}
     expect_balanced(status)

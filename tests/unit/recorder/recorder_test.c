@@ -11,5 +11,6 @@ int main(int argc, char **argv)
     track_pipeline_test_add();
     track_plan_test_add();
     pause_gate_test_add();
+    layer_control_test_add();
     return g_test_run();
 }

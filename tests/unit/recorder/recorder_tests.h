@@ -8,3 +8,4 @@ void checklist_test_add(void);
 void track_pipeline_test_add(void);
 void track_plan_test_add(void);
 void pause_gate_test_add(void);
+void layer_control_test_add(void);

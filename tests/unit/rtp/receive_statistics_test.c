@@ -18,6 +18,8 @@ static void counts_loss_by_interval(void)
     g_assert_cmpuint(block.highest_sequence, ==, 65629);
     g_assert_cmpint(block.total_lost, ==, 25);
     g_assert_cmpuint(block.fraction_lost, ==, 64);
+    g_assert_cmpuint(statistics.expected_last, ==, 100);
+    g_assert_cmpuint(statistics.lost_last, ==, 25);
 
     receive_statistics_packet(&statistics, 65630);
     receive_statistics_report(&statistics, 42, 0, &block);

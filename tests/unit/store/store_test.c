@@ -115,6 +115,10 @@ static const StemRow stem_rows[] = {
     {"a/../../take", NULL, CONTAINER_AUTO, false, false, 0},
     {"..", NULL, CONTAINER_AUTO, false, false, 0},
     {"/etc/passwd", NULL, CONTAINER_AUTO, false, false, 0},
+    {".", NULL, CONTAINER_AUTO, false, false, 0},
+    {".mp4", NULL, CONTAINER_AUTO, false, false, 0},
+    {"..mp4", NULL, CONTAINER_AUTO, false, false, 0},
+    {"calls/.webm", NULL, CONTAINER_AUTO, false, false, 0},
     {"bad\xff", NULL, CONTAINER_AUTO, false, false, 0},
 };
 
@@ -177,15 +181,12 @@ static void test_reserve(void)
 
 /* ---- sidecars ---- */
 
-static JsonNode *recording(const char *mint_id, const char *state, const char *time)
+static char *recording(const char *mint_id, const char *state, const char *time)
 {
-    g_autofree char *text = g_strdup_printf(
+    return g_strdup_printf(
         "{\"roomtape\": \"0.1.0\", \"state\": \"%s\", \"recording\": {\"mint_id\": \"%s\", "
         "\"requested_at\": \"%s\", \"state\": \"recording\"}}",
         state, mint_id, time);
-    JsonNode *node = json_from_string(text, NULL);
-    g_assert_nonnull(node);
-    return node;
 }
 
 static bool is_locked(const char *path)
@@ -207,7 +208,8 @@ static void test_sidecar(void)
     g_autofree char *path = g_strdup(sidecar_path(sidecar));
     g_assert_true(is_locked(path));
     for (unsigned i = 0; i < 3; i++) {
-        g_assert_true(sidecar_write(sidecar, recording("a", "recording", "t"), &error));
+        g_autofree char *text = recording("a", "recording", "t");
+        g_assert_true(sidecar_write(sidecar, text, &error));
         g_assert_true(is_locked(path));
         g_autoptr(JsonNode) read = sidecar_read(path, &error);
         g_assert_no_error(error);
@@ -266,11 +268,11 @@ static char *write_file(const char *folder, const char *name, const char *text)
     return path;
 }
 
-static char *write_sidecar(const char *folder, const char *name, JsonNode *node)
+/* Takes over the text. */
+static char *write_sidecar(const char *folder, const char *name, char *text)
 {
-    g_autofree char *text = json_to_string(node, FALSE);
-    json_node_unref(node);
-    return write_file(folder, name, text);
+    g_autofree char *owned = text;
+    return write_file(folder, name, owned);
 }
 
 static void check_found(Catalog *catalog, const char *mint_id, const char *outcome,
@@ -299,7 +301,8 @@ static void test_recover(void)
     g_free(write_file(folder, "empty.json", ""));
     g_autofree char *stem = g_build_filename(folder, "live", NULL);
     Sidecar *live = sidecar_new(stem, NULL);
-    g_assert_true(sidecar_write(live, recording("four", "recording", "2026-01-01"), NULL));
+    g_autofree char *text = recording("four", "recording", "2026-01-01");
+    g_assert_true(sidecar_write(live, text, NULL));
 
     Catalog *catalog = catalog_new(folder);
     g_assert_cmpuint(catalog_recover(catalog, measure), ==, 2);
