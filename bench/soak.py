@@ -90,7 +90,7 @@ class Slot(threading.Thread):
         while self.soak.may_begin():
             fields, codes = self.soak.places.pick(self.dice)
             try:
-                self.record(fields, codes | {"cancelled"})
+                self.record(fields, codes | {"cancelled", "no_track_published"})  # those where it ended before it began
             except Exception as error:  # noqa: BLE001: told at the end, whatever it is
                 self.soak.tell(f"{self.mint_id} {fields}: {error!r}")
             self.soak.has_ended()
@@ -158,7 +158,7 @@ class Soak:
         with self.lock:
             self.is_open = False
             assert self.lock.wait_for(lambda: self.busy == 0, 120), "a recording never ends"
-        time.sleep(3)
+        time.sleep(12)  # the service returns memory every ten seconds
         process = Process(self.serve.process.pid)
         done = sum(self.codes.values())
         reading = (done, process.resident, process.anonymous, process.threads, process.descriptors)

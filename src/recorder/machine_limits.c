@@ -1,14 +1,18 @@
 #include "recorder/machine_limits.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#include "base/clock.h"
 
 /* One of signalling, up to eight of ICE, two of its events, a file, its sidecar and their copies;
  * twice that while it reconnects. */
 #define DESCRIPTORS_PER_RECORDING 24
 #define DESCRIPTORS_KEPT 16 /* for those that run, and for callers */
 #define MAX_PROBED 512
+#define RETURN_EVERY_NS (10 * NS_PER_SECOND)
 
 static unsigned count_free(unsigned wanted)
 {
@@ -19,6 +23,14 @@ static unsigned count_free(unsigned wanted)
     for (unsigned i = 0; i < count; i++)
         close(taken[i]);
     return count;
+}
+
+void machine_return_memory(MemoryReturn *memory, int64_t now_ns)
+{
+    if (!memory->is_wanted || now_ns - memory->last_ns < RETURN_EVERY_NS)
+        return;
+    *memory = (MemoryReturn){.last_ns = now_ns};
+    malloc_trim(0);
 }
 
 bool machine_has_descriptors(unsigned recordings, Outcome *ret_refusal)

@@ -33,6 +33,7 @@ struct WebRTCRecordingService {
     GSource *mailbox_source;
     guint ticker;
     int64_t ticked_ns;
+    MemoryReturn memory_return;
     NetThread *net_threads[NET_THREADS_MAX];
     unsigned net_thread_count, next_net_thread;
     SinkPool *sink_pool;
@@ -179,6 +180,7 @@ static void collect_stopped(WebRTCRecordingService *service)
         g_hash_table_iter_steal(&iterator);
         g_ptr_array_add(service->stopped, recorder);
     }
+    service->memory_return.is_wanted |= service->stopped->len > 0;
     g_ptr_array_set_size(service->stopped, 0);
 }
 
@@ -218,6 +220,7 @@ static gboolean on_tick(gpointer data)
         webrtc_recorder_tick(value, now_ns);
     call_watches(service);
     collect_stopped(service);
+    machine_return_memory(&service->memory_return, now_ns);
     tell_all_stopped(service);
     return G_SOURCE_CONTINUE;
 }
