@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libavformat/avformat.h>
 #include <libavutil/avstring.h>
+#include <libavutil/mem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 
 #define GAP_NS NS_PER_SECOND
 #define MAX_DATA_ERRORS 1000
+/* A box of a few bytes can claim four billion samples; this is the index of five days of sound. */
+#define ALLOCATION_MAX_BYTES ((size_t)512 << 20)
 /* No recording is that long: what says so is no time. */
 #define TIME_MAX_NS (10 * 365 * 24 * 3600 * NS_PER_SECOND)
 
@@ -227,6 +230,8 @@ static bool tells_parameters(const AVFormatContext *format)
 static int open_format(const char *path, AVFormatContext **ret_format)
 {
     AVDictionary *options = NULL;
+    av_max_alloc(ALLOCATION_MAX_BYTES);
+    av_dict_set_int(&options, "max_streams", INSPECT_MAX_TRACKS, 0);
     /* A name is a file, never another protocol; playlists would open further files. */
     av_dict_set(&options, "protocol_whitelist", "file", 0);
     av_dict_set(&options, "format_whitelist",
