@@ -1,5 +1,5 @@
 # What people type; the work is done by meson and by scripts/.
-.PHONY: all setup build demo test test-unit test-room test-livekit lint format fuzz bench bench-encoding clean
+.PHONY: all setup build demo test test-drift test-unit test-room test-livekit lint format fuzz bench bench-encoding clean
 
 all: build
 
@@ -24,6 +24,10 @@ test-room:
 
 test-livekit:
 	scripts/test livekit
+
+test-drift:
+	DRIFT_SECONDS=180 .venv/bin/python -m pytest -c tests/pytest.ini -q tests/room/test_publishers.py -k drift
+	@grep -hE '"(fault|measured)":' $$(grep -l '180 s of real' build/test-results/faults/*.json)
 
 lint:
 	scripts/setup lint

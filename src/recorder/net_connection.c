@@ -46,10 +46,20 @@ static void on_sender_report(void *owner, const RtcpSenderReport *report)
         track_pipeline_sender_report(pipeline, report, context->arrival_ns);
 }
 
+static void on_reference_answer(void *owner, uint32_t receiver_ssrc, uint32_t reference,
+                                uint32_t delay)
+{
+    RtcpContext *context = owner;
+    if (receiver_ssrc == context->session->net.ssrc)
+        net_take_reference_answer(context->session, reference, delay, context->arrival_ns);
+}
+
 static void on_rtcp(void *owner, const uint8_t *data, size_t size, int64_t arrival_ns)
 {
     RtcpContext context = {.session = owner, .arrival_ns = arrival_ns};
-    const RtcpHandler handler = {.owner = &context, .sender_report = on_sender_report};
+    const RtcpHandler handler = {.owner = &context,
+                                 .sender_report = on_sender_report,
+                                 .reference_answer = on_reference_answer};
     rtcp_parse(data, size, &handler);
 }
 

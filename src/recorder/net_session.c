@@ -131,6 +131,7 @@ static void make_pipeline(NetSession *session, const NetTrack *track)
         .pool = session->net.pool,
         .keyframe_timeout_ns = session->config.keyframe_timeout_ns,
         .seek_interval_ns = session->config.seek_interval_ns,
+        .round_trip = &session->net.round_trip,
     };
     if (track->track_id >= session->net.pipelines->len)
         g_ptr_array_set_size(session->net.pipelines, (int)track->track_id + 1);
@@ -222,6 +223,7 @@ static void run_reset(NetSession *session)
     g_ptr_array_set_size(session->net.early_candidates, 0);
     session->net.no_more_candidates = false;
     session->net.offer_waits = false;
+    session->net.round_trip = (RoundTrip){0};
     session->net.generation++;
 }
 

@@ -1,20 +1,14 @@
 #include "room/downlink.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "room/garbage.h"
 #include "rtp/rtcp.h"
 
 #define FIRST_REPORT_NS NS_PER_SECOND
 #define REPORT_INTERVAL_NS (3 * NS_PER_SECOND)
-#define FOREIGN_PAYLOAD_TYPE 120
-#define FOREIGN_SSRC UINT32_C(0x0badbeef)
-#define GARBAGE_MAX 200u
 
 typedef struct {
     DownlinkTrack *track;
@@ -32,7 +26,7 @@ struct Downlink {
     PacketLink *link;
     GPtrArray *tracks; /* of ActiveTrack */
     bool is_connected, channels_opened;
-    int garbage_socket;   /* -1 until needed */
+    Garbage garbage;
     PacketLinkStats told; /* what the counters have of the link's figures */
 };
 
@@ -188,7 +182,6 @@ Downlink *downlink_new(unsigned id, const DownlinkConfig *config, DownlinkOut ou
     downlink->id = id;
     downlink->config = *config;
     downlink->out = out;
-    downlink->garbage_socket = -1;
     downlink->tracks = g_ptr_array_new_with_free_func(active_track_free);
     downlink->link = packet_link_new(config->script, config->seed + id,
                                      (PacketLinkOut){.owner = downlink, .send = on_link_send});
@@ -205,6 +198,7 @@ Downlink *downlink_new(unsigned id, const DownlinkConfig *config, DownlinkOut ou
         downlink_free(downlink);
         return NULL;
     }
+    garbage_init(&downlink->garbage, downlink->peer, downlink->link);
     return downlink;
 }
 
@@ -216,9 +210,7 @@ void downlink_free(Downlink *downlink)
     peer_free(downlink->peer);
     g_ptr_array_unref(downlink->tracks);
     packet_link_free(downlink->link);
-    if (downlink->garbage_socket >= 0) {
-        close(downlink->garbage_socket);
-    }
+    garbage_clear(&downlink->garbage);
     g_free(downlink);
 }
 
@@ -291,90 +283,6 @@ void downlink_remove_track(Downlink *downlink, uint32_t ssrc)
     }
 }
 
-static size_t fill_garbage(Downlink *downlink, uint8_t *buffer)
-{
-    const size_t size = 1 + packet_link_random(downlink->link) % GARBAGE_MAX;
-    for (size_t i = 0; i < size; i++) {
-        buffer[i] = (uint8_t)packet_link_random(downlink->link);
-    }
-    return size;
-}
-
-/* In turn: a payload type that was never negotiated, a foreign source, padding that is longer than
- * its packet. None of them takes anything away from the good packets. */
-static void send_broken_rtp(Downlink *downlink, ActiveTrack *active)
-{
-    uint8_t garbage[GARBAGE_MAX];
-    uint8_t packet[RTP_SENDER_MAX_PACKET];
-    const size_t size = fill_garbage(downlink, garbage);
-    const uint32_t choice = packet_link_random(downlink->link) % 3;
-    if (choice == 0) {
-        rtp_sender_stray(active->sender, FOREIGN_PAYLOAD_TYPE, garbage, size);
-        return;
-    }
-    ByteWriter writer = byte_writer(packet, PACKET_LINK_MAX_PACKET - PEER_TRAILER < sizeof packet
-                                                ? PACKET_LINK_MAX_PACKET - PEER_TRAILER
-                                                : sizeof packet - PEER_TRAILER);
-    bytes_write_u8(&writer, choice == 1 ? 0x80 : 0xa0);
-    bytes_write_u8(&writer, active->track->payloads[CODEC_OPUS].payload_type);
-    bytes_write_u16(&writer, (uint16_t)packet_link_random(downlink->link));
-    bytes_write_u32(&writer, packet_link_random(downlink->link));
-    bytes_write_u32(&writer, choice == 1 ? packet_link_random(downlink->link) : FOREIGN_SSRC);
-    garbage[size - 1] = 0xff;
-    bytes_write_span(&writer, garbage, size);
-    peer_send_rtp(downlink->peer, packet, writer.size);
-}
-
-#define HUGE_EXTENSION_WORDS 16000u
-
-/* Under the right keys, of a foreign source. */
-static void send_huge_extension(Downlink *downlink, const ActiveTrack *active)
-{
-    uint8_t packet[4 * HUGE_EXTENSION_WORDS + 64] = {0};
-    ByteWriter writer = byte_writer(packet, sizeof packet - PEER_TRAILER);
-    bytes_write_u8(&writer, 0x90);
-    bytes_write_u8(&writer, active->track->payloads[CODEC_OPUS].payload_type);
-    bytes_write_u16(&writer, (uint16_t)packet_link_random(downlink->link));
-    bytes_write_u32(&writer, packet_link_random(downlink->link));
-    bytes_write_u32(&writer, FOREIGN_SSRC);
-    bytes_write_u16(&writer, 0xbede);
-    bytes_write_u16(&writer, HUGE_EXTENSION_WORDS);
-    writer.size += 4 * (size_t)HUGE_EXTENSION_WORDS;
-    bytes_write_u32(&writer, 0);
-    peer_send_rtp(downlink->peer, packet, writer.size);
-}
-
-static void send_broken_rtcp(Downlink *downlink)
-{
-    uint8_t packet[8 + GARBAGE_MAX + PEER_TRAILER] = {
-        0x81, (uint8_t)(200 + packet_link_random(downlink->link) % 8)};
-    packet[3] = (uint8_t)packet_link_random(downlink->link);
-    const size_t size = 8 + fill_garbage(downlink, packet + 8);
-    peer_send_rtcp(downlink->peer, packet, size);
-}
-
-/* To the subscriber's own port, from one that it does not know. */
-static void send_broken_datagram(Downlink *downlink)
-{
-    PeerStats stats = {0};
-    peer_stats(downlink->peer, &stats);
-    g_auto(GStrv) words = g_strsplit_set(stats.remote, ": ", 3);
-    if (g_strv_length(words) < 2) {
-        return;
-    }
-    if (downlink->garbage_socket < 0) {
-        downlink->garbage_socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    }
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)atoi(words[1]))};
-    uint8_t garbage[GARBAGE_MAX];
-    const size_t size = fill_garbage(downlink, garbage);
-    if (inet_pton(AF_INET, words[0], &address.sin_addr) == 1) {
-        sendto(downlink->garbage_socket, garbage, size, 0, (const struct sockaddr *)&address,
-               sizeof address);
-    }
-}
-
 static bool chance_of(Downlink *downlink, FaultKind kind, const DownlinkTrack *track,
                       int64_t now_ns)
 {
@@ -386,16 +294,18 @@ static bool chance_of(Downlink *downlink, FaultKind kind, const DownlinkTrack *t
 static void send_garbage(Downlink *downlink, ActiveTrack *active, int64_t now_ns)
 {
     if (chance_of(downlink, FAULT_MALFORMED_RTP, active->track, now_ns)) {
-        send_broken_rtp(downlink, active);
+        garbage_send_rtp(&downlink->garbage, active->sender,
+                         active->track->payloads[CODEC_OPUS].payload_type);
     }
     if (chance_of(downlink, FAULT_HUGE_EXTENSION, active->track, now_ns)) {
-        send_huge_extension(downlink, active);
+        garbage_send_huge_extension(&downlink->garbage,
+                                    active->track->payloads[CODEC_OPUS].payload_type);
     }
     if (chance_of(downlink, FAULT_MALFORMED_RTCP, active->track, now_ns)) {
-        send_broken_rtcp(downlink);
+        garbage_send_rtcp(&downlink->garbage);
     }
     if (chance_of(downlink, FAULT_MALFORMED_DATAGRAM, active->track, now_ns)) {
-        send_broken_datagram(downlink);
+        garbage_send_datagram(&downlink->garbage);
     }
 }
 

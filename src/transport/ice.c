@@ -205,11 +205,12 @@ Ice *ice_new(NetThread *thread, const PeerConfig *config, IceOut out, GError **e
     ice->thread = thread;
     ice->remote_candidates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ice->agent =
-        nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245,
-                            NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS);
-    g_object_set(ice->agent, "upnp", FALSE, "ice-tcp", config->tcp || config->tcp_only, "ice-udp",
-                 !config->tcp_only, "controlling-mode", config->is_server || config->remote_is_lite,
-                 NULL);
+        nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245, NICE_AGENT_OPTION_ICE_TRICKLE);
+    /* The same checks every five seconds as with consent freshness, and 50 s instead of 10 until
+     * the last of them has failed: two checks lost by chance must not end a connection. */
+    g_object_set(ice->agent, "keepalive-conncheck", TRUE, "upnp", FALSE, "ice-tcp",
+                 config->tcp || config->tcp_only, "ice-udp", !config->tcp_only, "controlling-mode",
+                 config->is_server || config->remote_is_lite, NULL);
     ice->stream = nice_agent_add_stream(ice->agent, 1);
     choose_addresses(ice, config->loopback_only);
     if (!use_servers(ice, config, error) || !gather(ice, context, error)) {

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
 import pathlib
 import socket
 import ssl
@@ -272,14 +273,15 @@ def test_too_much(tight):
     json_type = "Content-Type: application/json\r\n"
     line = f"POST {START}"
     for data, status, part in (
-        (head(tight.port, json_type + "Content-Length: 4000000\r\n\r\n", line) + b" " * 4_000_000, 413, "over 1 MiB"),
+        (head(tight.port, json_type + "Content-Length: 4000000\r\n\r\n", line) + b" " * 4_000_000,
+         413, "over 1 MiB"),
         (head(tight.port, json_type + "Content-Length: 99999999999\r\n\r\n", line), 413, "over 1 MiB"),
         (head(tight.port, json_type + "Transfer-Encoding: chunked\r\n\r\n", line)
          + b"4000\r\n" + (b" " * 0x4000 + b"\r\n4000\r\n") * 100, 413, "over 1 MiB"),
         (head(tight.port, "X-Large: " + "a" * 40_000), 431, "over 32 KiB"),
         (head(tight.port, "".join(f"X-{i}: a\r\n" for i in range(10_000))), 431, "over 32 KiB"),
         (b"A" * 100_000, 431, "over 32 KiB"),
-        (head(tight.port, json_type + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", line), 400, "Content-Length"),
+        (head(tight.port, "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", line), 400, "Content-Length"),
         (head(tight.port, "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n", line), 400, "both"),
         (head(tight.port, "Transfer-Encoding: gzip\r\n\r\n", line), 501, "chunked"),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400, "no HTTP request"),
@@ -310,9 +312,9 @@ def test_too_slow(tight):
 
 def test_too_many_connections(tight):
     with contextlib.ExitStack() as stack:
-        connect = lambda: stack.enter_context(socket.create_connection(("127.0.0.1", tight.port), 20))  # noqa: E731
-        idle = [connect() for _ in range(20)]
-        status, text = read_answer(connect())
+        made = [socket.create_connection(("127.0.0.1", tight.port), 20) for _ in range(21)]
+        *idle, last = map(stack.enter_context, made)
+        status, text = read_answer(last)
         assert status == 503 and "api.max_address_connections is 20" in text, text
         assert "Retry-After: 1" in text
         for connection in idle:
@@ -535,7 +537,8 @@ def test_a_recording_does_not_notice(open_room, tmp_path, fault_row, kind):
         assert attack.counts.get(429, 0) > attack.counts.get(400, 0) > 0, attack.counts
     if kind == "junk":
         assert {431, 413, 400} <= set(attack.counts), attack.counts
-    assert grown < MEDIA_MIB
+    if "ROOMTAPE" not in os.environ:  # a sanitizer keeps what was freed
+        assert grown < MEDIA_MIB
 
 
 def test_without_descriptors(open_room, tmp_path):
