@@ -59,8 +59,9 @@ static void drain(Chain *chain)
 
 static void take(Chain *chain, PauseGate *gate, const FuzzRecord *record)
 {
-    uint8_t rtcp[1200];
+    uint8_t rtcp[1200], second[1200];
     ByteWriter writer = byte_writer(rtcp, sizeof rtcp);
+    ByteWriter again = byte_writer(second, sizeof second);
     chain->now_ns += (record->kind & KIND_TIME) * 5 * NS_PER_MS;
     if (record->kind & KIND_PAUSE)
         pause_gate_pause(gate, chain->now_ns - START_NS, record->size & 1);
@@ -74,7 +75,7 @@ static void take(Chain *chain, PauseGate *gate, const FuzzRecord *record)
                (packet.ssrc == SSRC || packet.ssrc == RTX_SSRC)) {
         track_pipeline_push(chain->pipeline, &packet);
     }
-    track_pipeline_feedback(chain->pipeline, chain->now_ns, 1, &writer);
+    track_pipeline_feedback(chain->pipeline, chain->now_ns, 1, &writer, &again);
     require(!writer.failed);
     drain(chain);
 }

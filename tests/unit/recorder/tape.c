@@ -225,10 +225,11 @@ static void encode(Tape *tape)
 
 static void drain(Tape *tape, int64_t now_ns)
 {
-    uint8_t rtcp[1200];
+    uint8_t rtcp[1200], second[1200];
     for (unsigned i = 0; i < TRACKS; i++) {
         ByteWriter writer = byte_writer(rtcp, sizeof rtcp);
-        track_pipeline_feedback(tape->tracks[i].pipeline, now_ns, 1, &writer);
+        ByteWriter again = byte_writer(second, sizeof second);
+        track_pipeline_feedback(tape->tracks[i].pipeline, now_ns, 1, &writer, &again);
         HeadCorrection head;
         SinkTrack *track = track_set_find(tape->set, tape->tracks[i].id);
         if (!track_pipeline_publish_clock(tape->tracks[i].pipeline, &head))
