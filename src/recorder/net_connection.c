@@ -58,6 +58,8 @@ static void on_rtcp(void *owner, const uint8_t *data, size_t size, int64_t arriv
 static void on_peer_state(void *owner, PeerState state, const GError *error)
 {
     NetSession *session = owner;
+    if (state == PEER_CONNECTED)
+        session->net.silent_seconds = 0;
     net_post_notice(session, (Notice){
                                  .name = NOTICE_PEER_STATE,
                                  .number = state,
@@ -219,6 +221,7 @@ void net_open_peer(NetSession *session)
     session->net.offer_waits = false;
     g_autofree PeerIceServer *servers = flatten(session->net.ice_servers);
     const PeerConfig config = {
+        .remote_is_lite = session->net.offer.description->ice_lite,
         .loopback_only = session->net.loopback_only,
         .tcp = wants_tcp(session),
         .prefer_aes_256 = session->config.prefer_aes_256,

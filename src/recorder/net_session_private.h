@@ -46,6 +46,8 @@ struct NetSession {
         char *cname;
         GSource *timer;
         int64_t wake_ns, report_ns;
+        uint64_t heard_datagrams; /* when the peer was looked at last */
+        unsigned silent_seconds;
     } net; /* only touched on the net thread */
 };
 

@@ -30,6 +30,10 @@ bool media_clock_register_track(MediaClock *clock, unsigned track_id, unsigned p
 bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
                             int64_t arrival_ns, int64_t *ret_pts_ns);
 
+/* The same for what was sent again: when it came says nothing, its RTP time alone places it. */
+bool media_clock_late_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
+                                 int64_t *ret_pts_ns);
+
 void media_clock_sender_report(MediaClock *clock, unsigned track_id, uint64_t ntp,
                                uint32_t rtp_timestamp, int64_t arrival_ns);
 

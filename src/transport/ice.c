@@ -205,7 +205,8 @@ Ice *ice_new(NetThread *thread, const PeerConfig *config, IceOut out, GError **e
         nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245,
                             NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS);
     g_object_set(ice->agent, "upnp", FALSE, "ice-tcp", config->tcp || config->tcp_only, "ice-udp",
-                 !config->tcp_only, "controlling-mode", config->is_server, NULL);
+                 !config->tcp_only, "controlling-mode", config->is_server || config->remote_is_lite,
+                 NULL);
     ice->stream = nice_agent_add_stream(ice->agent, 1);
     choose_addresses(ice, config->loopback_only);
     if (!use_servers(ice, config, error) || !gather(ice, context, error)) {

@@ -25,6 +25,7 @@ struct Peer {
     Cipher *cipher;
     CipherProfile profile;
     Sctp *sctp;
+    bool is_sctp_up;
     DataChannels *channels;
     int receive_buffer_bytes;
     unsigned ice_completions;
@@ -88,6 +89,7 @@ static void on_sctp_packet(void *owner, const uint8_t *data, size_t size)
 static void on_sctp_up(void *owner)
 {
     Peer *peer = owner;
+    peer->is_sctp_up = true;
     data_channels_up(peer->channels, dtls_is_client(peer->dtls));
 }
 
@@ -287,7 +289,7 @@ static void on_ice_state(void *owner, IceState state)
     switch (state) {
     case ICE_CHECKING:
         peer->is_checking = true;
-        if (peer->state == PEER_NEW)
+        if (peer->state == PEER_NEW || peer->cipher)
             set_state(peer, PEER_CHECKING, NULL);
         break;
     case ICE_CONNECTED:
@@ -425,6 +427,14 @@ bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_
     return data_channels_send(peer->channels, label, data, size);
 }
 
+bool peer_probe(Peer *peer)
+{
+    if (!peer->is_sctp_up)
+        return false;
+    sctp_probe(peer->sctp);
+    return true;
+}
+
 void peer_stats(Peer *peer, PeerStats *ret_stats)
 {
     *ret_stats = (PeerStats){
@@ -437,8 +447,9 @@ void peer_stats(Peer *peer, PeerStats *ret_stats)
         .early_packets = peer->counters.early,
         .receive_buffer_bytes = peer->receive_buffer_bytes,
         .ice_completions = peer->ice_completions,
-        .data_channels = data_channels_count(peer->channels),
     };
+    ret_stats->data_channels =
+        data_channels_list(peer->channels, ret_stats->channels, PEER_MAX_CHANNELS);
     ice_selected_pair(peer->ice, ret_stats->local, ret_stats->remote, sizeof ret_stats->local);
     if (peer->cipher)
         g_strlcpy(ret_stats->srtp_profile, cipher_profile_name(peer->profile),
