@@ -22,8 +22,10 @@ void reconnection_begin(Reconnection *reconnection, bool may_resume, int64_t now
     reconnection->due_ns = now_ns;
 }
 
-void reconnection_drop_session(Reconnection *reconnection)
+void reconnection_drop_session(Reconnection *reconnection, int64_t now_ns)
 {
+    if (reconnection->is_resume && reconnection->phase == RECONNECTION_WAITS)
+        reconnection->due_ns = now_ns;
     reconnection->is_resume = false;
 }
 

@@ -38,8 +38,8 @@ typedef struct {
 
 void reconnection_begin(Reconnection *reconnection, bool may_resume, int64_t now_ns);
 
-/* From now on only a rejoin helps. */
-void reconnection_drop_session(Reconnection *reconnection);
+/* From now on only a rejoin helps. The first one does not wait: a server that refuses is there. */
+void reconnection_drop_session(Reconnection *reconnection, int64_t now_ns);
 
 /* Nothing is lost while media flow, and nothing is given up. */
 void reconnection_note_media(Reconnection *reconnection, int64_t now_ns);

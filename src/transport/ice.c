@@ -399,6 +399,19 @@ void ice_selected_pair(Ice *ice, char *ret_local, char *ret_remote, size_t text_
     describe(remote, ret_remote, text_size);
 }
 
+bool ice_has_lost_address(Ice *ice)
+{
+    NiceCandidate *local, *remote;
+    char address[NICE_ADDRESS_STRING_LEN];
+    if (!nice_agent_get_selected_pair(ice->agent, ice->stream, COMPONENT, &local, &remote))
+        return false;
+    nice_address_to_string(&local->base_addr, address);
+    GList *present = nice_interfaces_get_local_ips(TRUE);
+    const bool is_there = g_list_find_custom(present, address, (GCompareFunc)strcmp) != NULL;
+    g_list_free_full(present, g_free);
+    return !is_there;
+}
+
 static int raise_receive_buffer(GSocket *socket)
 {
     const int fd = g_socket_get_fd(socket);

@@ -47,6 +47,9 @@ bool ice_send(Ice *ice, const uint8_t *data, size_t size);
 /* "127.0.0.1:40000 udp host"; empty texts while no pair is selected. */
 void ice_selected_pair(Ice *ice, char *ret_local, char *ret_remote, size_t text_size);
 
+/* The local address of the selected pair is none of this machine's any more. */
+bool ice_has_lost_address(Ice *ice);
+
 /* Raises SO_RCVBUF of all sockets; the smallest effective size, 0 without a UDP socket. */
 int ice_raise_receive_buffers(Ice *ice);
 

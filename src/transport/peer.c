@@ -435,6 +435,11 @@ bool peer_probe(Peer *peer)
     return true;
 }
 
+bool peer_has_lost_address(Peer *peer)
+{
+    return ice_has_lost_address(peer->ice);
+}
+
 void peer_stats(Peer *peer, PeerStats *ret_stats)
 {
     *ret_stats = (PeerStats){

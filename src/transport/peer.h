@@ -114,6 +114,9 @@ bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_
 /* Has the other side send something back, over SCTP. False before SCTP is up. */
 bool peer_probe(Peer *peer);
 
+/* This machine no longer has the address that the connection uses: only a new one helps. */
+bool peer_has_lost_address(Peer *peer);
+
 #define PEER_MAX_CHANNELS 8
 
 typedef struct {

@@ -99,9 +99,14 @@ static void test_refused(void)
     Reconnection link = begun(true);
     reconnection_tried(&link, T0);
     reconnection_retry(&link, 0, T0);
-    reconnection_drop_session(&link);
-    g_assert_cmpint(reconnection_step(&link, T0 + 300 * NS_PER_MS), ==, STEP_TRY);
+    g_assert_cmpint(reconnection_step(&link, T0), ==, STEP_NOTHING);
+    reconnection_drop_session(&link, T0);
+    g_assert_cmpint(reconnection_step(&link, T0), ==, STEP_TRY);
     g_assert_false(link.is_resume);
+    reconnection_tried(&link, T0);
+    reconnection_retry(&link, 0, T0);
+    reconnection_drop_session(&link, T0);
+    g_assert_cmpint(reconnection_step(&link, T0), ==, STEP_NOTHING); /* a second one waits */
     reconnection_tried(&link, T0 + S);
     g_assert_cmpint(reconnection_step(&link, T0 + 20 * S), ==, STEP_NOTHING);
     g_assert_cmpint(reconnection_step(&link, T0 + 21 * S), ==, STEP_TRY_AGAIN);
