@@ -59,7 +59,7 @@ static void on_peer_state(void *owner, PeerState state, const GError *error)
 {
     NetSession *session = owner;
     if (state == PEER_CONNECTED)
-        session->net.silence = (NetSilence){0};
+        session->net.silent_seconds = 0;
     net_post_notice(session, (Notice){
                                  .name = NOTICE_PEER_STATE,
                                  .number = state,

@@ -58,7 +58,7 @@ void net_publish(NetSession *session)
     }
     if (!session->net.peer)
         return;
-    Notice notice = {.name = NOTICE_STATS, .silence = session->net.silence};
+    Notice notice = {.name = NOTICE_STATS, .number = session->net.silent_seconds};
     peer_stats(session->net.peer, &notice.stats);
     net_post_notice(session, notice);
 }
@@ -74,12 +74,10 @@ static void watch_peer(NetSession *session)
     peer_stats(session->net.peer, &stats);
     const bool is_silent = stats.datagrams == session->net.heard_datagrams;
     session->net.heard_datagrams = stats.datagrams;
-    if (is_silent && peer_probe(session->net.peer)) {
-        session->net.silence.seconds++;
-        session->net.silence.has_lost_address = peer_has_lost_address(session->net.peer);
-    } else {
-        session->net.silence = (NetSilence){0};
-    }
+    if (is_silent && peer_probe(session->net.peer))
+        session->net.silent_seconds++;
+    else
+        session->net.silent_seconds = 0;
 }
 
 static int64_t send_feedback(NetSession *session, int64_t now_ns)

@@ -63,7 +63,7 @@ static void deliver(void *owner, void *message)
         break;
     case NOTICE_STATS:
         if (is_current)
-            out->stats(out->owner, &notice->stats, &notice->silence);
+            out->stats(out->owner, &notice->stats, notice->number);
         break;
     case NOTICE_STOPPED:
         out->stopped(out->owner); /* the session may be gone now */
@@ -223,7 +223,7 @@ static void run_reset(NetSession *session)
     session->net.no_more_candidates = false;
     session->net.offer_waits = false;
     session->net.heard_datagrams = 0;
-    session->net.silence = (NetSilence){0};
+    session->net.silent_seconds = 0;
     session->net.generation++;
 }
 

@@ -14,13 +14,6 @@
 typedef struct NetSession NetSession;
 
 typedef struct {
-    /* Nothing at all has come for so long, not even an answer to what asks for one; 0 while there
-     * is no telling. */
-    unsigned seconds;
-    bool has_lost_address; /* and this machine's own address is gone */
-} NetSilence;
-
-typedef struct {
     void *owner;
     Mailbox *mailbox;
     void (*answer)(void *owner, const char *sdp, uint32_t id);
@@ -33,7 +26,9 @@ typedef struct {
     void (*head_correction)(void *owner, unsigned track_id, const HeadCorrection *head);
     void (*paused)(void *owner, const GatePause *pause);  /* its start is known */
     void (*resumed)(void *owner, const GatePause *pause); /* its end as well */
-    void (*stats)(void *owner, const PeerStats *stats, const NetSilence *silence); /* each second */
+    /* Every second. For so many seconds nothing at all has come, not even an answer to what asks
+     * for one; 0 while there is no telling. */
+    void (*stats)(void *owner, const PeerStats *stats, unsigned silent_seconds);
     void (*stopped)(void *owner); /* after net_session_stop(); nothing comes after it */
 } NetSessionOut;
 

@@ -47,7 +47,7 @@ struct NetSession {
         GSource *timer;
         int64_t wake_ns, report_ns;
         uint64_t heard_datagrams; /* when the peer was looked at last */
-        NetSilence silence;
+        unsigned silent_seconds;
     } net; /* only touched on the net thread */
 };
 
@@ -76,7 +76,6 @@ typedef struct {
     TrackInput input;
     GatePause pause;
     PeerStats stats;
-    NetSilence silence;
 } Notice;
 
 /* Any thread. */

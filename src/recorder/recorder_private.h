@@ -123,7 +123,7 @@ void recorder_lose_session(WebRTCRecorder *recorder, const char *why);
 bool recorder_media_flow(const WebRTCRecorder *recorder);
 void recorder_signal_answered(WebRTCRecorder *recorder);
 void recorder_media_back(WebRTCRecorder *recorder);
-void recorder_note_silence(WebRTCRecorder *recorder, const NetSilence *silence);
+void recorder_note_silence(WebRTCRecorder *recorder, unsigned silent_seconds);
 void recorder_check_media(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_check_reconnect(WebRTCRecorder *recorder, int64_t now_ns);
 

@@ -165,19 +165,16 @@ void recorder_media_back(WebRTCRecorder *recorder)
         be_back(recorder);
 }
 
-void recorder_note_silence(WebRTCRecorder *recorder, const NetSilence *silence)
+void recorder_note_silence(WebRTCRecorder *recorder, unsigned silent_seconds)
 {
     const bool was_lost = recorder->silent_seconds >= SILENT_SECONDS;
-    recorder->silent_seconds = silence->seconds;
+    recorder->silent_seconds = silent_seconds;
     if (!recorder->peer_connected)
         return;
-    const bool is_lost = silence->seconds >= SILENT_SECONDS || silence->has_lost_address;
-    if (is_lost && recorder->media_lost_ns == 0)
-        recorder->media_lost_ns = clock_monotonic_ns() - silence->seconds * NS_PER_SECOND;
-    else if (silence->seconds == 0 && was_lost && recorder->peer_state != PEER_CLOSED)
+    if (silent_seconds >= SILENT_SECONDS && recorder->media_lost_ns == 0)
+        recorder->media_lost_ns = clock_monotonic_ns() - SILENT_SECONDS * NS_PER_SECOND;
+    else if (silent_seconds == 0 && was_lost && recorder->peer_state != PEER_CLOSED)
         recorder_media_back(recorder);
-    if (silence->has_lost_address && recorder->reconnection.phase != RECONNECTION_WAITS)
-        recorder_lose_session(recorder, "this machine no longer has the address that was used.");
 }
 
 /* A server that ends the session closes the media first and says why a moment later. */

@@ -195,13 +195,13 @@ static void on_resumed(void *owner, const GatePause *pause)
     recorder_resumed(owner, pause);
 }
 
-static void on_stats(void *owner, const PeerStats *stats, const NetSilence *silence)
+static void on_stats(void *owner, const PeerStats *stats, unsigned silent_seconds)
 {
     WebRTCRecorder *recorder = owner;
     recorder->peer_stats = *stats;
     if (recorder_is_ending(recorder))
         return;
-    recorder_note_silence(recorder, silence);
+    recorder_note_silence(recorder, silent_seconds);
     recorder_check_link(recorder);
 }
 

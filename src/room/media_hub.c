@@ -231,9 +231,11 @@ static void net_restart(void *owner, void *message)
 {
     HubCall *const call = message;
     Downlink *const downlink = find_downlink(owner, call->id);
-    if (downlink != NULL) {
-        peer_restart_ice(downlink_peer(downlink));
+    g_autoptr(GError) error = NULL;
+    if (downlink != NULL && peer_restart_ice(downlink_peer(downlink), &error)) {
         post_local(owner, downlink, call->id);
+    } else if (downlink != NULL) {
+        on_state(owner, call->id, PEER_FAILED, error);
     }
     call_free(call);
 }

@@ -97,7 +97,7 @@ typedef struct {
 bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error);
 /* The offering side only: new ICE credentials for its next offer. The answer's are then taken
  * without a further restart. */
-void peer_restart_ice(Peer *peer);
+bool peer_restart_ice(Peer *peer, GError **error);
 
 bool peer_add_remote_candidate(Peer *peer, const char *candidate); /* false: not understood */
 void peer_remote_candidates_done(Peer *peer);
@@ -113,9 +113,6 @@ bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_
 
 /* Has the other side send something back, over SCTP. False before SCTP is up. */
 bool peer_probe(Peer *peer);
-
-/* This machine no longer has the address that the connection uses: only a new one helps. */
-bool peer_has_lost_address(Peer *peer);
 
 #define PEER_MAX_CHANNELS 8
 

@@ -85,8 +85,8 @@ class Namespaces:
 
     def change_address(self):
         """The recorder's host has another address from now on, and the old one no more."""
-        _ip("-n", self.recorder, "addr", "add", f"{OTHER_ADDRESS}/24", "dev", "cable")
         _ip("-n", self.recorder, "addr", "del", f"{RECORDER_ADDRESS}/24", "dev", "cable")
+        _ip("-n", self.recorder, "addr", "add", f"{OTHER_ADDRESS}/24", "dev", "cable")
 
 
 @contextlib.contextmanager

@@ -389,7 +389,7 @@ static void test_gathering_everywhere(void)
 static void restart_ice(PeerEnd *end, void *argument)
 {
     (void)argument;
-    peer_restart_ice(end->peer);
+    g_assert_true(peer_restart_ice(end->peer, NULL));
 }
 
 /* As a description can tell nothing new in time, ask until the count is there. */
