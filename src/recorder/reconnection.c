@@ -6,9 +6,9 @@
 /* A server counts a session as lost after 15 s without a packet and keeps it for another 5; each
  * resume begins that anew. */
 #define SESSION_LIFE_NS (20 * NS_PER_SECOND)
-/* ICE asks at 0, 0.5, 1.5, 3.5, 7.5 s: a new round asks sooner than the old one would. */
+/* libnice asks at 0, 0.5 and 1.5 s and gives a pair up after 2: a new round asks again. */
 #define RESUME_MEDIA_NS (3 * NS_PER_SECOND)
-#define REJOIN_MEDIA_NS (5 * NS_PER_SECOND)
+#define REJOIN_MEDIA_NS (4 * NS_PER_SECOND)
 #define MEDIA_ROUND_TRIPS 10 /* ICE, and DTLS with a lost packet or two */
 
 static const int64_t delays_ms[] = {300, 1000, 2000, 3000}; /* since the last attempt began */

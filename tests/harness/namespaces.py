@@ -83,6 +83,12 @@ class Namespaces:
         _ip("-n", self.server, "rule", "add", "pref", "10", "to", RECORDER_ADDRESS, "ipproto", "udp",
             "sport", str(port), "blackhole")  # fmt: skip
 
+    def block_udp(self, port):
+        """No UDP between the server's port and the recorder passes any more, either way."""
+        self.swallow_udp(port)
+        _ip("-n", self.recorder, "rule", "add", "pref", "10", "to", SERVER_ADDRESS, "ipproto", "udp",
+            "dport", str(port), "blackhole")  # fmt: skip
+
     def change_address(self):
         """The recorder's host has another address from now on, and the old one no more."""
         _ip("-n", self.recorder, "addr", "del", f"{RECORDER_ADDRESS}/24", "dev", "cable")

@@ -73,8 +73,8 @@ static void test_no_media(void)
     }
     g_assert_cmpint(now_ns - T0, ==, 180 * S);
     g_assert_cmpuint(resumes, ==, 7);
-    g_assert_cmpuint(rejoins, >=, 30);
-    g_assert_cmpuint(rejoins, <=, 33);
+    g_assert_cmpuint(rejoins, >=, 36);
+    g_assert_cmpuint(rejoins, <=, 41);
 }
 
 /* A server that lets us in and sends us away at once is not asked without a pause. */
