@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import itertools
 import os
 import subprocess
 import time
@@ -13,6 +14,7 @@ from .server import LiveKitServer
 CLONE_NEWNET = 0x40000000
 SERVER_ADDRESS, RECORDER_ADDRESS, OTHER_ADDRESS = "10.77.0.1", "10.77.0.2", "10.77.0.3"
 
+_numbers = itertools.count(1)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -38,7 +40,8 @@ class Namespaces:
     """`server` and `recorder` are names for inside(); only root may make them."""
 
     def __init__(self):
-        self.server, self.recorder = (f"rt-{os.getpid()}-{side}" for side in ("s", "r"))
+        number = next(_numbers)
+        self.server, self.recorder = (f"rt-{os.getpid()}-{number}-{side}" for side in ("s", "r"))
 
     def __enter__(self):
         try:
