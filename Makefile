@@ -1,5 +1,9 @@
 # What people type; the work is done by meson and by scripts/.
+<<<<<<< HEAD
 .PHONY: all setup build demo test test-drift test-unit test-room test-livekit test-asan test-tsan lint format fuzz bench bench-encoding clean
+=======
+.PHONY: all setup build demo test test-drift test-unit test-room test-livekit test-kills test-valgrind soak lint format fuzz bench bench-encoding clean
+>>>>>>> b68b388a88b4757beaecadcb0229aed4c1ca0580
 
 all: build
 
@@ -24,6 +28,21 @@ test-room:
 
 test-livekit:
 	scripts/test livekit
+
+# A hundred of each container, and a leak check: what takes too long for every run.
+test-kills:
+	ROOMTAPE_KILLS=100 scripts/test room tests/room/test_killed.py
+
+test-valgrind:
+	scripts/setup test
+	scripts/build
+	scripts/valgrind
+
+MINUTES ?= 30
+soak:
+	scripts/setup test
+	scripts/build
+	.venv/bin/python bench/soak.py --minutes $(MINUTES)
 
 test-drift:
 	DRIFT_SECONDS=180 .venv/bin/python -m pytest -c tests/pytest.ini -q tests/room/test_publishers.py -k drift

@@ -89,10 +89,13 @@ static void tell_address(const char *listen, const HttpApi *api)
 static int run_service(const Config *config)
 {
     g_autoptr(GError) error = NULL;
-    Service service = {
-        .service = recording_service_new(config, true),
-        .loop = g_main_loop_new(NULL, FALSE),
-    };
+    Outcome refusal;
+    Service service = {.service = recording_service_new(config, true, &refusal)};
+    if (service.service == NULL) {
+        fprintf(stderr, "roomtape: %s: %s\n", outcome_code_name(refusal.code), refusal.sentence);
+        return outcome_code_exit_status(refusal.code);
+    }
+    service.loop = g_main_loop_new(NULL, FALSE);
     service.api = http_api_new(service.service, config, &error);
     const bool is_up = service.api != NULL;
     if (is_up) {

@@ -44,6 +44,8 @@ struct NetSession {
         unsigned session_version;
         uint32_t ssrc;
         char *cname;
+        int64_t
+            still_until_ns; /* the last time that the thread stood still, as told to the clock */
         GSource *timer;
         int64_t wake_ns, report_ns;
         RoundTrip round_trip; /* to the server, of the present connection */

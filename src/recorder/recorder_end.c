@@ -153,6 +153,7 @@ static void close_sidecars(WebRTCRecorder *recorder)
         must_keep = must_keep && slot->file_count > 0;
     }
     recorder_write_sidecars(recorder);
+    recorder->lacks_sidecar = recorder->lacks_sidecar || recorder->outputs->len == 0;
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];
         if (!slot->sidecar)
@@ -172,7 +173,7 @@ static void conclude(WebRTCRecorder *recorder)
         outcome_set(&recorder->outcome, OUTCOME_FAILED, CODE_CANCELLED,
                     "The recording was discarded, as asked.");
     }
-    recorder->ended_wall_ns = clock_wall_ns();
+    recorder->ended_wall_ns = recorder_wall_ns(recorder);
     close_sidecars(recorder);
     if (recorder->outcome.code == CODE_NONE)
         log_info("recorder", recorder->request->mint_id, "Recording complete (%s).",

@@ -90,7 +90,8 @@ struct WebRTCRecorder {
     LayerControl layer_control;
     RecorderPauses pauses;
     SizeWindow size_window;
-    bool is_discarded; /* nothing of it is to stay on disk */
+    bool lacks_sidecar; /* the last one could not be written */
+    bool is_discarded;  /* nothing of it is to stay on disk */
 
     CheckItem checklist[CHECK_COUNT];
     EndReason end_reason;
@@ -110,6 +111,9 @@ void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event);
 void recorder_advance(WebRTCRecorder *recorder);
 void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Wall clock time as of the request and what has passed since: whoever sets the clock meanwhile
+ * moves nothing. */
+int64_t recorder_wall_ns(const WebRTCRecorder *recorder);
 void recorder_leave(WebRTCRecorder *recorder);
 void recorder_reconnect(WebRTCRecorder *recorder, const char *why);
 static inline bool recorder_is_ending(const WebRTCRecorder *recorder)
@@ -139,6 +143,8 @@ char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
 /* recorder_input */
 void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
                          const Publication *publication);
+/* Makes its `encode_queue`, where there is none yet. */
+void recorder_make_encode_queue(const WebRTCRecorder *recorder, TrackContext *track);
 /* Its frames go to `encode_queue` from now on. */
 void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
 /* What arrives is not what was announced, or what came before. */

@@ -107,6 +107,7 @@ static void copy_slot(const OutputSlot *slot, OutputStatus *status)
         const OutputProgress progress = output_progress(slot->output);
         status->bytes = progress.bytes;
         status->duration_ns = progress.duration_ns;
+        status->room_offset_ns = progress.zero_ns;
     }
 }
 
@@ -234,7 +235,7 @@ static void copy_checklist(WebRTCRecorder *recorder, RecordingStatus *status)
         .connection_failed = code != CODE_NONE && recorder->connected_ns == 0,
         .connection_why = recorder->cause.sentence,
     };
-    checklist_update(recorder->checklist, status, &facts, clock_wall_ns());
+    checklist_update(recorder->checklist, status, &facts, recorder_wall_ns(recorder));
     memcpy(status->checklist, recorder->checklist, sizeof status->checklist);
 }
 
@@ -278,8 +279,7 @@ static char *recording_text(WebRTCRecorder *recorder)
     return text;
 }
 
-static void write_sidecar(const WebRTCRecorder *recorder, const OutputSlot *slot,
-                          const char *recording)
+static void write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot, const char *recording)
 {
     g_autoptr(JsonNode) identity = json_node_new(JSON_NODE_VALUE);
     g_autoptr(GError) error = NULL;
@@ -290,8 +290,10 @@ static void write_sidecar(const WebRTCRecorder *recorder, const OutputSlot *slot
         "  \"screen_share\" : %s,\n  \"recording\" : %s\n}\n",
         ROOMTAPE_VERSION, slot->finished || !slot->output ? "finished" : "recording", quoted,
         slot->screen_share ? "true" : "false", recording);
-    if (!sidecar_write(slot->sidecar, text, &error))
-        log_warning("recorder", recorder->request->mint_id, "%s", error->message);
+    if (sidecar_write(slot->sidecar, text, &error))
+        return;
+    recorder->lacks_sidecar = true;
+    log_warning("recorder", recorder->request->mint_id, "%s", error->message);
 }
 
 void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot)
@@ -314,6 +316,7 @@ static void write_sidecars(WebRTCRecorder *recorder, unsigned start, unsigned en
 
 void recorder_write_sidecars(WebRTCRecorder *recorder)
 {
+    recorder->lacks_sidecar = false;
     write_sidecars(recorder, 0, recorder->outputs->len);
 }
 

@@ -19,7 +19,10 @@
 #define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
 #define INPUT_CHANGES_MAX 256 /* told; somebody may change at every picture */
 
+#define PATIENCE_NS (200 * NS_PER_MS) /* the writer looks four times as often */
+
 struct TrackPipeline {
+    int64_t patient_until_ns;
     TrackPipelineConfig config;
     TrackPipelineOut out;
     Receiver *receiver; /* NULL while nothing is subscribed */
@@ -109,6 +112,8 @@ static void enqueue(TrackPipeline *pipeline, Frame *frame)
 {
     LedgerRow *row = &pipeline->config.counters->ledger.rows[STAGE_QUEUE];
     ledger_add(&row->in, 1);
+    if (frame->arrival_ns < pipeline->patient_until_ns)
+        bounded_queue_wait_room(pipeline->config.queue, PATIENCE_NS);
     const QueuePut put = bounded_queue_put(pipeline->config.queue, frame);
     if (put.dropped > 0)
         ledger_add(&row->dropped[DROP_QUEUE_FULL], put.dropped);
@@ -300,6 +305,11 @@ void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool
         bounded_queue_put(queue, frame);
     if (!moves)
         want_keyframe(pipeline, 0);
+}
+
+void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns)
+{
+    pipeline->patient_until_ns = until_ns;
 }
 
 void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height)

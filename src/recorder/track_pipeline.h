@@ -49,6 +49,10 @@ void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool
  * seconds at most. Zero: every picture is welcome. */
 void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height);
 
+/* Frames that arrived before then wait for room in their queue, a moment each, instead of taking
+ * that of older ones. */
+void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns);
+
 /* Returns when to call track_pipeline_feedback(). */
 int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet);
 void track_pipeline_sender_report(TrackPipeline *pipeline, const RtcpSenderReport *report,

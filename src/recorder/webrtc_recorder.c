@@ -30,6 +30,11 @@ void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
     log_info("recorder", recorder->request->mint_id, "%s", event->text);
 }
 
+int64_t recorder_wall_ns(const WebRTCRecorder *recorder)
+{
+    return recorder->requested_wall_ns + clock_monotonic_ns() - recorder->origin_ns;
+}
+
 void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event)
 {
     const RecordingState old = recorder->state;
@@ -397,9 +402,20 @@ void webrtc_recorder_discard(WebRTCRecorder *recorder)
     webrtc_recorder_stop(recorder, END_STOPPED);
 }
 
+bool webrtc_recorder_lacks_sidecar(const WebRTCRecorder *recorder)
+{
+    return recorder->lacks_sidecar;
+}
+
 bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder)
 {
     return recorder->is_discarded;
+}
+
+void webrtc_recorder_stood_still(WebRTCRecorder *recorder, int64_t still_ns)
+{
+    recorder_note(recorder, "The program was not run for %.1f s.",
+                  (double)still_ns / NS_PER_SECOND);
 }
 
 const char *webrtc_recorder_mint_id(const WebRTCRecorder *recorder)

@@ -2,8 +2,6 @@
 
 #include <errno.h>
 #include <libavformat/avformat.h>
-#include <libavutil/avstring.h>
-#include <libavutil/mem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +9,11 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sink/media_input.h"
 #include "sink/mp4_layout.h"
 
 #define GAP_NS NS_PER_SECOND
 #define MAX_DATA_ERRORS 1000
-/* A box of a few bytes can claim four billion samples; this is the index of five days of sound. */
-#define ALLOCATION_MAX_BYTES ((size_t)512 << 20)
 /* No recording is that long: what says so is no time. */
 #define TIME_MAX_NS (10 * 365 * 24 * 3600 * NS_PER_SECOND)
 
@@ -69,6 +66,14 @@ static void describe_layout(const char *path, Inspection *inspection)
              strcmp(inspection->container, "mkv") == 0)
         layout = "clusters";
     snprintf(inspection->layout, sizeof inspection->layout, "%s", layout);
+}
+
+/* A Matroska tells its length when its index was written with it. */
+static bool has_index(const AVFormatContext *format, const Inspection *inspection)
+{
+    if (strcmp(inspection->layout, "clusters") == 0)
+        return format->duration > 0;
+    return strcmp(inspection->layout, mp4_layout_name(MP4_LAYOUT_FRAGMENTED)) != 0;
 }
 
 static void describe_track(const AVStream *stream, InspectTrack *track)
@@ -210,6 +215,7 @@ static bool inspect_format(AVFormatContext *format, const char *path, Inspection
         inspection->bytes = (uint64_t)status.st_size;
     snprintf(inspection->container, sizeof inspection->container, "%s", container_of(format, path));
     describe_layout(path, inspection);
+    inspection->has_index = has_index(format, inspection);
     describe_tracks(format, inspection, track_of);
     read_packets(format, track_of, inspection, progress);
     conclude(inspection, progress);
@@ -229,21 +235,10 @@ static bool tells_parameters(const AVFormatContext *format)
 
 static int open_format(const char *path, AVFormatContext **ret_format)
 {
-    AVDictionary *options = NULL;
-    av_max_alloc(ALLOCATION_MAX_BYTES);
-    av_dict_set_int(&options, "max_streams", INSPECT_MAX_TRACKS, 0);
-    /* A name is a file, never another protocol; playlists would open further files. */
-    av_dict_set(&options, "protocol_whitelist", "file", 0);
-    av_dict_set(&options, "format_whitelist",
-                "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,wav,mp3,mpegts", 0);
-    char *url = av_asprintf("file:%s", path);
-    require(url != NULL);
-    int error = avformat_open_input(ret_format, url, NULL, &options);
-    if (error == 0 && !tells_parameters(*ret_format))
-        error = avformat_find_stream_info(*ret_format, NULL);
-    av_free(url);
-    av_dict_free(&options);
-    return error;
+    const int error = media_input_open(path, ret_format);
+    if (error < 0 || tells_parameters(*ret_format))
+        return error;
+    return avformat_find_stream_info(*ret_format, NULL);
 }
 
 bool inspect_file(const char *path, Inspection *ret_inspection, char *error, size_t error_size)

@@ -29,6 +29,7 @@ typedef struct {
 typedef struct {
     char container[32]; /* "mp4", "webm", "mkv", "ogg" */
     char layout[32];    /* "plain" (index first), "index_last", "fragmented", "clusters", "pages" */
+    bool has_index;     /* or needs none */
     uint64_t bytes;
     int64_t duration_ns;
     int64_t start_offset_ns; /* first video minus first audio; 0 unless both are there */

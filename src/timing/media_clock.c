@@ -39,6 +39,8 @@
 #define REPORTS_WAIT_NS (4 * NS_PER_SECOND) /* for them, so that the head is off by a constant */
 #define PICTURE_FOLLOWER_TOLERANCE_NS NS_PER_MS
 
+#define CATCH_UP_NS NS_PER_SECOND /* after the process stood still */
+
 typedef struct {
     int64_t lowest_ns; /* lag that was seen since it began */
     int64_t until_ns;  /* taken for a backlog for so long; 0 = no stall */
@@ -73,6 +75,7 @@ struct Track {
 
 struct MediaClock {
     int64_t origin_ns;
+    int64_t still_from_ns, still_until_ns;
     Track tracks[MEDIA_CLOCK_MAX_TRACKS];
 };
 
@@ -351,6 +354,23 @@ static int64_t place_after_last(const Track *track, int64_t pts_ns)
     return pts_ns;
 }
 
+void media_clock_stood_still(MediaClock *clock, int64_t from_ns, int64_t until_ns)
+{
+    clock->still_from_ns = from_ns;
+    clock->still_until_ns = until_ns;
+}
+
+/* When it came, as far as that can be told. */
+static int64_t true_arrival(const MediaClock *clock, const Track *track, int64_t media_ns,
+                            int64_t arrival_ns)
+{
+    const int64_t due_ns = media_ns + track->base_ns;
+    const bool is_catching_up = clock->still_until_ns > 0 && arrival_ns >= clock->still_until_ns &&
+                                arrival_ns < clock->still_until_ns + CATCH_UP_NS;
+    const bool is_of_then = due_ns >= clock->still_from_ns - CATCH_UP_NS && due_ns <= arrival_ns;
+    return is_catching_up && is_of_then ? due_ns : arrival_ns;
+}
+
 bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
                             int64_t arrival_ns, int64_t *ret_pts_ns)
 {
@@ -360,6 +380,7 @@ bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_t
     RtpTimeline *timeline = &track->timeline;
     const int64_t ticks = rtp_timeline_ticks(timeline, rtp_timestamp, arrival_ns);
     const int64_t media_ns = rtp_timeline_ns(timeline, ticks);
+    arrival_ns = true_arrival(clock, track, media_ns, arrival_ns);
     const int64_t media_step_ns = media_ns - rtp_timeline_ns(timeline, timeline->last_ticks);
     const int64_t transit_ns = arrival_ns - media_ns;
 

@@ -404,6 +404,34 @@ static void a_pause_is_no_drift(void)
     media_clock_free(clock);
 }
 
+/* Ten seconds that are read at once, after twenty for which the process was stopped, are where
+ * their RTP time puts them; what really comes late afterwards still counts as late. */
+static void backlog_of_a_standstill_is_not_late(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    MediaClockTrack track;
+    int64_t pts_ns = 0;
+    media_clock_register_track(clock, 0, 0, TRACK_AUDIO, 48000, 0, NS_PER_SECOND);
+    for (uint32_t i = 0; i < 100; i++)
+        media_clock_rtp_to_pts(clock, 0, 960 * i, (1000 + 20 * (int64_t)i) * NS_PER_MS, &pts_ns);
+    media_clock_stood_still(clock, 3 * NS_PER_SECOND, 23 * NS_PER_SECOND);
+    for (uint32_t i = 100; i < 600; i++) {
+        g_assert_true(media_clock_rtp_to_pts(clock, 0, 960 * i, 23 * NS_PER_SECOND, &pts_ns));
+        g_assert_cmpint(pts_ns, ==, (1000 + 20 * (int64_t)i) * NS_PER_MS);
+    }
+    for (uint32_t i = 1100; i < 1200; i++) {
+        media_clock_rtp_to_pts(clock, 0, 960 * i, (1000 + 20 * (int64_t)i) * NS_PER_MS, &pts_ns);
+        g_assert_cmpint(pts_ns, ==, (1000 + 20 * (int64_t)i) * NS_PER_MS);
+    }
+    g_assert_true(media_clock_track(clock, 0, &track));
+    g_assert_cmpuint(track.steps, ==, 0);
+    for (uint32_t i = 1200; i < 1600; i++)
+        media_clock_rtp_to_pts(clock, 0, 960 * i, (6000 + 20 * (int64_t)i) * NS_PER_MS, &pts_ns);
+    g_assert_true(media_clock_track(clock, 0, &track));
+    g_assert_cmpuint(track.steps, ==, 1);
+    media_clock_free(clock);
+}
+
 static void absurd_reports_are_rejected(void)
 {
     MediaClock *clock = media_clock_new(0);
@@ -431,6 +459,7 @@ void media_clock_test_add(void)
     g_test_add_func("/media_clock/new_registration", a_new_registration_goes_on_behind);
     g_test_add_func("/media_clock/wild_timestamp", a_wild_timestamp_does_not_spoil_the_rest);
     g_test_add_func("/media_clock/pause_is_no_drift", a_pause_is_no_drift);
+    g_test_add_func("/media_clock/standstill", backlog_of_a_standstill_is_not_late);
     g_test_add_func("/media_clock/absurd_reports", absurd_reports_are_rejected);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_test_add_data_func(rows[i].name, &rows[i], play_row);
