@@ -1,9 +1,5 @@
 # What people type; the work is done by meson and by scripts/.
-<<<<<<< HEAD
-.PHONY: all setup build demo test test-drift test-unit test-room test-livekit test-asan test-tsan lint format fuzz bench bench-encoding clean
-=======
-.PHONY: all setup build demo test test-drift test-unit test-room test-livekit test-kills test-valgrind soak lint format fuzz bench bench-encoding clean
->>>>>>> b68b388a88b4757beaecadcb0229aed4c1ca0580
+.PHONY: all setup build demo test test-drift test-unit test-room test-livekit test-asan test-tsan test-kills test-valgrind soak lint format fuzz bench bench-encoding clean
 
 all: build
 
