@@ -23,6 +23,7 @@ typedef struct {
     void (*track_confirmed)(void *owner, unsigned track_id); /* it is in an offer */
     void (*on_track)(void *owner, unsigned track_id); /* first packet of known payload type */
     void (*input_changed)(void *owner, unsigned track_id, const TrackInput *input);
+    void (*gap)(void *owner, unsigned track_id, const TrackGap *gap); /* pictures are missing */
     void (*head_correction)(void *owner, unsigned track_id, const HeadCorrection *head);
     void (*paused)(void *owner, const GatePause *pause);  /* its start is known */
     void (*resumed)(void *owner, const GatePause *pause); /* its end as well */

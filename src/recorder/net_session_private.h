@@ -62,6 +62,7 @@ typedef enum {
     NOTICE_CONFIRMED,
     NOTICE_ON_TRACK,
     NOTICE_INPUT,
+    NOTICE_GAP,
     NOTICE_HEAD,
     NOTICE_PAUSED,
     NOTICE_RESUMED,
@@ -77,6 +78,7 @@ typedef struct {
     int error;
     HeadCorrection head;
     TrackInput input;
+    TrackGap gap;
     GatePause pause;
     PeerStats stats;
 } Notice;

@@ -167,6 +167,8 @@ void recorder_make_encode_queue(const WebRTCRecorder *recorder, TrackContext *tr
 /* Its frames go to `encode_queue` from now on. */
 void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
 /* What arrives is not what was announced, or what came before. */
+/* Keeps it for the status and tells it. */
+void recorder_note_loss(WebRTCRecorder *recorder, TrackContext *track, const TrackGap *gap);
 void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input);
 
 /* recorder_layers */

@@ -185,6 +185,14 @@ static void on_input_changed(void *owner, unsigned track_id, const TrackInput *i
         recorder_input_changed(recorder, track, input);
 }
 
+static void on_gap(void *owner, unsigned track_id, const TrackGap *gap)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_track(recorder, track_id);
+    if (track)
+        recorder_note_loss(recorder, track, gap);
+}
+
 static void on_head_correction(void *owner, unsigned track_id, const HeadCorrection *head)
 {
     WebRTCRecorder *recorder = owner;
@@ -334,6 +342,7 @@ static NetSessionOut net_out(WebRTCRecorder *recorder)
         .track_confirmed = on_track_confirmed,
         .on_track = on_track,
         .input_changed = on_input_changed,
+        .gap = on_gap,
         .head_correction = on_head_correction,
         .paused = on_paused,
         .resumed = on_resumed,

@@ -28,6 +28,9 @@ typedef enum {
     FAULT_HUGE_EXTENSION,
     FAULT_TIMESTAMP_JUMP,
     FAULT_ABSURD_SENDER_REPORT,
+    FAULT_DELAY,
+    FAULT_FEEDBACK_LOSS,
+    FAULT_RATE,
     /* what tracks do */
     FAULT_STALL,
     FAULT_NO_MEDIA,
