@@ -487,9 +487,8 @@ void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
     };
     for (unsigned i = 0; i < room_roster_count(room->roster); i++) {
         const RosterPublisher *const publisher = room_roster_publisher(room->roster, i);
-        if (publisher->source == NULL) {
+        if (publisher->source == NULL)
             continue;
-        }
         const MediaSourceStats stats = media_source_stats(publisher->source);
         ret_stats->video_frames += stats.video_frames;
         ret_stats->audio_frames += stats.audio_frames;

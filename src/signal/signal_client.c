@@ -8,40 +8,10 @@
 #include "signal/messages.h"
 #include "signal/requests.h"
 #include "signal/signal_client_private.h"
-#include "signal/signal_socket.h"
 
 #define PING_INTERVAL_SECONDS 5
 #define PING_TIMEOUT_SECONDS 15
 #define TEXT_MAX_BYTES 256
-
-/* Counted references: a callback may free the client while a message is being worked through. */
-struct SignalClient {
-    SignalClientOut out;  /* empty when nothing is to be told any more */
-    SignalSocket *socket; /* NULL while there is none */
-    RoomView *room;
-    SyncState *sync;
-    char *url, *token, *ca_file;
-    SocketWatch *watch;
-    char *own_sid;
-    bool auto_subscribe;
-    bool is_joined, is_resuming; /* the first message of a new socket is awaited */
-    SyncChannel channels[SYNC_MAX_CHANNELS];
-    unsigned channel_count;
-
-    GSource *ping_source;
-    int64_t answer_timeout_ns, ping_interval_ns, ping_timeout_ns;
-    int64_t ping_sent_ns, ping_timestamp_ms;
-    unsigned unanswered_pings;
-    SignalStats stats;
-};
-
-static void send_bytes(SignalClient *client, GBytes *request)
-{
-    if (client->socket != NULL)
-        signal_socket_send(client->socket, request);
-    else
-        g_bytes_unref(request);
-}
 
 static void stop_pings(SignalClient *client)
 {
@@ -92,7 +62,8 @@ static gboolean on_ping_timer(gpointer data)
     }
     client->ping_sent_ns = clock_monotonic_ns();
     client->ping_timestamp_ms = clock_wall_ns() / NS_PER_MS;
-    send_bytes(client, request_ping(client->ping_timestamp_ms, client->stats.rtt_ns / NS_PER_MS));
+    signal_client_send(client,
+                       request_ping(client->ping_timestamp_ms, client->stats.rtt_ns / NS_PER_MS));
     return G_SOURCE_CONTINUE;
 }
 
@@ -151,7 +122,7 @@ static void update_participants(SignalClient *client, Livekit__ParticipantInfo *
 /* It answered a resume with a join: a new session, which we did not ask for. */
 static void refuse_new_session(SignalClient *client)
 {
-    send_bytes(client, request_leave());
+    signal_client_send(client, request_leave());
     fail_here(client, SIGNAL_REFUSED, "the server does not know our session any more");
 }
 
@@ -162,7 +133,7 @@ static void on_join(SignalClient *client, const Livekit__JoinResponse *join)
         return;
     }
     if (!join_message_may_subscribe(join)) {
-        send_bytes(client, request_leave());
+        signal_client_send(client, request_leave());
         fail(client, SIGNAL_REFUSED, CODE_SUBSCRIPTION_DENIED,
              "The access token does not let us subscribe to tracks: it needs the grant "
              "canSubscribe.");
@@ -186,8 +157,8 @@ static void on_reconnect(SignalClient *client)
     client->is_resuming = false;
     start_pings(client);
     sync_state_prune(client->sync, is_published, client->room);
-    send_bytes(client, sync_state_request(client->sync, client->auto_subscribe, client->channels,
-                                          client->channel_count));
+    signal_client_send(client, sync_state_request(client->sync, client->auto_subscribe,
+                                                  client->channels, client->channel_count));
     if (client->out.resumed != NULL)
         client->out.resumed(client->out.owner);
 }
@@ -467,7 +438,7 @@ void signal_client_free(SignalClient *client)
         return;
     client->out = (SignalClientOut){0};
     room_view_silence(client->room);
-    send_bytes(client, request_leave());
+    signal_client_send(client, request_leave());
     hang_up(client);
     g_rc_box_release_full(client, client_clear);
 }
@@ -475,33 +446,6 @@ void signal_client_free(SignalClient *client)
 const RoomView *signal_client_room(const SignalClient *client)
 {
     return client->room;
-}
-
-void signal_client_subscribe(SignalClient *client, const char *participant_sid,
-                             const char *track_sid, bool subscribe)
-{
-    sync_state_subscribe(client->sync, track_sid, subscribe);
-    send_bytes(client, request_subscribe(participant_sid, track_sid, subscribe));
-}
-
-void signal_client_track_settings(SignalClient *client, const char *track_sid, bool disabled,
-                                  uint32_t width, uint32_t height)
-{
-    sync_state_disable(client->sync, track_sid, disabled);
-    send_bytes(client, request_track_settings(track_sid, disabled, width, height));
-}
-
-void signal_client_answer(SignalClient *client, const char *sdp, uint32_t id)
-{
-    sync_state_answer(client->sync, sdp, id);
-    send_bytes(client, request_answer(sdp, id));
-}
-
-void signal_client_candidate(SignalClient *client, const char *candidate)
-{
-    /* the server waits for no end of our candidates */
-    if (candidate != NULL && candidate[0] != '\0')
-        send_bytes(client, request_candidate(candidate));
 }
 
 const char *signal_client_token(const SignalClient *client)
