@@ -462,6 +462,7 @@ void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
         }
         const MediaSourceStats stats = media_source_stats(publisher->source);
         ret_stats->video_frames += stats.video_frames;
+        ret_stats->skipped += stats.skipped;
         ret_stats->audio_frames += stats.audio_frames;
         if (i == 0) {
             ret_stats->last_video_number = stats.video_number;
