@@ -1,5 +1,5 @@
 # What people type; the work is done by meson and by scripts/.
-.PHONY: all setup build demo test test-unit test-room test-livekit lint format fuzz bench bench-encoding clean
+.PHONY: all setup build demo test test-drift test-unit test-room test-livekit test-kills test-valgrind soak lint format fuzz bench bench-encoding clean
 
 all: build
 
@@ -25,6 +25,25 @@ test-room:
 test-livekit:
 	scripts/test livekit
 
+# A hundred of each container, and a leak check: what takes too long for every run.
+test-kills:
+	ROOMTAPE_KILLS=100 scripts/test room tests/room/test_killed.py
+
+test-valgrind:
+	scripts/setup test
+	scripts/build
+	scripts/valgrind
+
+MINUTES ?= 30
+soak:
+	scripts/setup test
+	scripts/build
+	.venv/bin/python bench/soak.py --minutes $(MINUTES)
+
+test-drift:
+	DRIFT_SECONDS=180 .venv/bin/python -m pytest -c tests/pytest.ini -q tests/room/test_publishers.py -k drift
+	@grep -hE '"(fault|measured)":' $$(grep -l '180 s of real' build/test-results/faults/*.json)
+
 lint:
 	scripts/setup lint
 	scripts/lint
@@ -32,9 +51,10 @@ lint:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
+# for all targets together: make fuzz SECONDS=300
 fuzz:
-	scripts/setup lint
-	scripts/fuzz
+	scripts/setup fuzz
+	FUZZ_SECONDS=$(or $(SECONDS),300) scripts/fuzz
 
 bench:
 	scripts/setup test

@@ -8,23 +8,28 @@ void answer_text(SoupServerMessage *message, unsigned status, const char *conten
     SoupMessageHeaders *headers = soup_server_message_get_response_headers(message);
     soup_message_headers_replace(headers, "Cache-Control", "no-store");
     soup_message_headers_replace(headers, "X-Content-Type-Options", "nosniff");
-    /* libsoup 3.2 keeps the socket of a client that hangs up between two requests. */
+    /* One request a connection, see http_connection.h. */
     soup_message_headers_replace(headers, "Connection", "close");
     soup_server_message_set_status(message, status, NULL);
     soup_server_message_set_response(message, content_type, SOUP_MEMORY_COPY, text, strlen(text));
 }
 
-void answer_json(SoupServerMessage *message, unsigned status, JsonObject *body)
+/* Takes over `body`. */
+static char *json_line(JsonObject *body)
 {
     g_autoptr(JsonNode) root = json_node_new(JSON_NODE_OBJECT);
     json_node_take_object(root, body);
     g_autofree char *text = json_to_string(root, FALSE);
-    g_autofree char *line = g_strconcat(text, "\n", NULL);
-    answer_text(message, status, "application/json; charset=utf-8", line);
+    return g_strconcat(text, "\n", NULL);
 }
 
-void answer_error(SoupServerMessage *message, unsigned status, OutcomeCode code,
-                  const char *sentence)
+void answer_json(SoupServerMessage *message, unsigned status, JsonObject *body)
+{
+    g_autofree char *line = json_line(body);
+    answer_text(message, status, JSON_CONTENT_TYPE, line);
+}
+
+char *error_text(OutcomeCode code, const char *sentence)
 {
     g_autofree char *valid = g_utf8_make_valid(sentence, -1);
     JsonObject *body = json_object_new();
@@ -32,7 +37,14 @@ void answer_error(SoupServerMessage *message, unsigned status, OutcomeCode code,
     json_object_set_string_member(body, "error", valid);
     json_object_set_string_member(body, "detail", valid);
     json_object_set_string_member(body, "code", outcome_code_name(code));
-    answer_json(message, status, body);
+    return json_line(body);
+}
+
+void answer_error(SoupServerMessage *message, unsigned status, OutcomeCode code,
+                  const char *sentence)
+{
+    g_autofree char *text = error_text(code, sentence);
+    answer_text(message, status, JSON_CONTENT_TYPE, text);
 }
 
 void answer_outcome(SoupServerMessage *message, const Outcome *outcome)

@@ -7,6 +7,8 @@
 
 #include "flow/outcome.h"
 
+#define JSON_CONTENT_TYPE "application/json; charset=utf-8"
+
 void answer_text(SoupServerMessage *message, unsigned status, const char *content_type,
                  const char *text);
 
@@ -14,6 +16,7 @@ void answer_text(SoupServerMessage *message, unsigned status, const char *conten
 void answer_json(SoupServerMessage *message, unsigned status, JsonObject *body);
 
 /* {"success": false, "error": sentence, "detail": sentence, "code": code}. */
+char *error_text(OutcomeCode code, const char *sentence); /* free with g_free() */
 void answer_error(SoupServerMessage *message, unsigned status, OutcomeCode code,
                   const char *sentence);
 

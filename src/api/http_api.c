@@ -6,6 +6,8 @@
 
 #include "api/answer.h"
 #include "api/formats.h"
+#include "api/gate.h"
+#include "api/http_listener.h"
 #include "api/json_body.h"
 #include "api/metrics.h"
 #include "api/recording_routes.h"
@@ -21,67 +23,54 @@ struct HttpApi {
     WebRTCRecordingService *service;
     const Config *config;
     RecordingRoutes *recordings;
+    Gate *gate;
     SoupServer *server;
-    char *host;
+    GTlsCertificate *certificate; /* NULL: plain HTTP */
+    HttpListener *listener;
     unsigned port;
     GPtrArray *unfinished; /* of SoupServerMessage*, whose answer is not out yet */
     bool is_draining;
 };
 
-typedef struct {
-    GByteArray *bytes;
-    bool is_too_large;
-} Body;
+#define CALLER_KEY "roomtape-caller"
+
+static void caller_free(gpointer data)
+{
+    caller_clear(data);
+    g_free(data);
+}
+
+/* Who made this call. */
+static const Caller *caller_of(SoupServerMessage *message)
+{
+    return g_object_get_data(G_OBJECT(message), CALLER_KEY);
+}
+
+static bool may_see_all(SoupServerMessage *message)
+{
+    Refusal refusal = {.status = 0};
+    if (caller_may(caller_of(message), NULL, &refusal))
+        return true;
+    answer_refusal(message, &refusal);
+    return false;
+}
 
 /* ---- bodies ---- */
 
-static void body_free(gpointer data)
-{
-    Body *body = data;
-    g_byte_array_unref(body->bytes);
-    g_free(body);
-}
-
-static void on_chunk(SoupServerMessage *message, GBytes *chunk, gpointer data)
-{
-    Body *body = data;
-    gsize size;
-    const guint8 *bytes = g_bytes_get_data(chunk, &size);
-    if (body->is_too_large || size > JSON_BODY_MAX_BYTES - body->bytes->len)
-        body->is_too_large = true;
-    else
-        g_byte_array_append(body->bytes, bytes, (guint)size);
-    (void)message;
-}
-
-/* libsoup would keep a body of any size. */
-static void on_request_started(SoupServer *server, SoupServerMessage *message, gpointer data)
-{
-    Body *body = g_new0(Body, 1);
-    body->bytes = g_byte_array_new();
-    soup_message_body_set_accumulate(soup_server_message_get_request_body(message), FALSE);
-    g_object_set_data_full(G_OBJECT(message), "roomtape-body", body, body_free);
-    g_signal_connect(message, "got-chunk", G_CALLBACK(on_chunk), body);
-    (void)server;
-    (void)data;
-}
-
 static JsonObject *read_body(SoupServerMessage *message)
 {
-    const Body *body = g_object_get_data(G_OBJECT(message), "roomtape-body");
+    g_autoptr(GBytes) body =
+        soup_message_body_flatten(soup_server_message_get_request_body(message));
     g_autoptr(GError) error = NULL;
+    gsize size;
     SoupMessageHeaders *headers = soup_server_message_get_request_headers(message);
     if (!request_is_json(soup_message_headers_get_list(headers, "Content-Type"))) {
         answer_error(message, SOUP_STATUS_UNSUPPORTED_MEDIA_TYPE, CODE_BAD_REQUEST,
                      "The request needs the header Content-Type: application/json.");
         return NULL;
     }
-    if (body->is_too_large) {
-        answer_error(message, SOUP_STATUS_REQUEST_ENTITY_TOO_LARGE, CODE_BAD_REQUEST,
-                     "The body is over 1 MiB.");
-        return NULL;
-    }
-    JsonObject *object = json_body_parse((const char *)body->bytes->data, body->bytes->len, &error);
+    const char *text = g_bytes_get_data(body, &size);
+    JsonObject *object = json_body_parse(text, size, &error);
     if (object == NULL)
         answer_error(message, SOUP_STATUS_BAD_REQUEST, CODE_BAD_REQUEST, error->message);
     return object;
@@ -91,15 +80,21 @@ static JsonObject *read_body(SoupServerMessage *message)
 
 static void serve_start(HttpApi *api, SoupServerMessage *message, const char *rest)
 {
-    g_autoptr(JsonObject) body = read_body(message);
+    GSocketAddress *remote = soup_server_message_get_remote_address(message);
+    Refusal refusal = {.status = 0};
     (void)rest;
+    if (!gate_check_start(api->gate, remote, &refusal)) {
+        answer_refusal(message, &refusal);
+        return;
+    }
+    g_autoptr(JsonObject) body = read_body(message);
     if (body == NULL)
         return;
     if (api->is_draining)
         answer_error(message, SOUP_STATUS_SERVICE_UNAVAILABLE, CODE_NO_CAPACITY,
                      "The service is ending and starts no recording any more.");
     else
-        recording_routes_start(api->recordings, message, body);
+        recording_routes_start(api->recordings, message, caller_of(message), body);
 }
 
 static void serve_stop(HttpApi *api, SoupServerMessage *message, const char *rest)
@@ -107,7 +102,7 @@ static void serve_stop(HttpApi *api, SoupServerMessage *message, const char *res
     g_autoptr(JsonObject) body = read_body(message);
     (void)rest;
     if (body != NULL)
-        recording_routes_stop(api->recordings, message, body);
+        recording_routes_stop(api->recordings, message, caller_of(message), body);
 }
 
 static void serve_pause(HttpApi *api, SoupServerMessage *message, const char *rest)
@@ -115,7 +110,7 @@ static void serve_pause(HttpApi *api, SoupServerMessage *message, const char *re
     g_autoptr(JsonObject) body = read_body(message);
     (void)rest;
     if (body != NULL)
-        recording_routes_pause(api->recordings, message, body);
+        recording_routes_pause(api->recordings, message, caller_of(message), body);
 }
 
 static void serve_resume(HttpApi *api, SoupServerMessage *message, const char *rest)
@@ -123,7 +118,7 @@ static void serve_resume(HttpApi *api, SoupServerMessage *message, const char *r
     g_autoptr(JsonObject) body = read_body(message);
     (void)rest;
     if (body != NULL)
-        recording_routes_resume(api->recordings, message, body);
+        recording_routes_resume(api->recordings, message, caller_of(message), body);
 }
 
 static void serve_status(HttpApi *api, SoupServerMessage *message, const char *rest)
@@ -133,13 +128,13 @@ static void serve_status(HttpApi *api, SoupServerMessage *message, const char *r
         answer_error(message, SOUP_STATUS_BAD_REQUEST, CODE_BAD_REQUEST,
                      "The path has to end with a mint_id in UTF-8, percent-encoded, without NUL.");
     else
-        recording_routes_status(api->recordings, message, mint_id);
+        recording_routes_status(api->recordings, message, caller_of(message), mint_id);
 }
 
 static void serve_active(HttpApi *api, SoupServerMessage *message, const char *rest)
 {
     (void)rest;
-    recording_routes_active(api->recordings, message);
+    recording_routes_active(api->recordings, message, caller_of(message));
 }
 
 static void serve_formats(HttpApi *api, SoupServerMessage *message, const char *rest)
@@ -151,18 +146,20 @@ static void serve_formats(HttpApi *api, SoupServerMessage *message, const char *
 
 static void serve_metrics(HttpApi *api, SoupServerMessage *message, const char *rest)
 {
-    g_autofree char *text = metrics_text(api->service);
     (void)rest;
+    if (!may_see_all(message))
+        return;
+    g_autofree char *text = metrics_text(api->service);
     answer_text(message, SOUP_STATUS_OK, METRICS_CONTENT_TYPE, text);
 }
 
 static void serve_health(HttpApi *api, SoupServerMessage *message, const char *rest)
 {
     JsonObject *body = json_object_new();
-    (void)api;
     (void)rest;
     json_object_set_string_member(body, "status", "ok");
-    json_object_set_string_member(body, "version", ROOMTAPE_VERSION);
+    if (!gate_wants_token(api->gate)) /* strangers need not know it */
+        json_object_set_string_member(body, "version", ROOMTAPE_VERSION);
     answer_json(message, SOUP_STATUS_OK, body);
 }
 
@@ -188,6 +185,8 @@ static void serve_ready(HttpApi *api, SoupServerMessage *message, const char *re
 {
     Outcome reason;
     (void)rest;
+    if (!may_see_all(message))
+        return;
     if (!is_ready(api, &reason)) {
         answer_outcome(message, &reason);
         return;
@@ -236,20 +235,38 @@ static bool method_fits(const Route *route, const char *method)
            (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
 }
 
-static bool check_caller(const HttpApi *api, SoupServerMessage *message)
+/* What gate_check() let in, by what libsoup read of it. */
+static bool check_caller(const HttpApi *api, SoupServerMessage *message, const char *path)
 {
-    SoupMessageHeaders *headers = soup_server_message_get_request_headers(message);
-    const char *host = soup_message_headers_get_list(headers, "Host");
-    if (!request_host_is_ours(host, api->host, api->port)) {
-        answer_error(message, SOUP_STATUS_FORBIDDEN, CODE_BAD_REQUEST,
-                     "The Host header does not name this service: only local callers are served.");
+    Caller *caller = g_new0(Caller, 1);
+    Refusal refusal = {.status = 0};
+    g_object_set_data_full(G_OBJECT(message), CALLER_KEY, caller, caller_free);
+    if (gate_is_open(path) ||
+        gate_read_caller(api->gate, soup_server_message_get_request_headers(message), caller,
+                         &refusal))
+        return true;
+    answer_refusal(message, &refusal);
+    return false;
+}
+
+/* What a page of a listed origin may do and read (Fetch, 3.2.3). True for a preflight, which is
+ * then answered. */
+static bool answer_origin(const HttpApi *api, SoupServerMessage *message)
+{
+    SoupMessageHeaders *headers = soup_server_message_get_response_headers(message);
+    const char *origin = gate_origin(api->gate, soup_server_message_get_request_headers(message));
+    if (origin == NULL)
         return false;
-    }
-    if (soup_message_headers_get_list(headers, "Origin") != NULL) {
-        answer_error(message, SOUP_STATUS_FORBIDDEN, CODE_BAD_REQUEST,
-                     "Requests with an Origin header come from web pages, which are not served.");
+    soup_message_headers_replace(headers, "Access-Control-Allow-Origin", origin);
+    soup_message_headers_replace(headers, "Vary", "Origin");
+    if (strcmp(soup_server_message_get_method(message), "OPTIONS") != 0)
         return false;
-    }
+    soup_message_headers_replace(headers, "Access-Control-Allow-Methods", "GET, HEAD, POST");
+    soup_message_headers_replace(headers, "Access-Control-Allow-Headers",
+                                 "Authorization, Content-Type");
+    soup_message_headers_replace(headers, "Access-Control-Max-Age", "600");
+    soup_message_headers_replace(headers, "Connection", "close");
+    soup_server_message_set_status(message, SOUP_STATUS_NO_CONTENT, NULL);
     return true;
 }
 
@@ -285,7 +302,7 @@ static void on_request(SoupServer *server, SoupServerMessage *message, const cha
     (void)query;
     g_ptr_array_add(api->unfinished, g_object_ref(message));
     g_signal_connect(message, "finished", G_CALLBACK(on_finished), api);
-    if (!check_caller(api, message))
+    if (answer_origin(api, message) || !check_caller(api, message, path))
         return;
     const Route *route = find_route(path);
     if (route == NULL)
@@ -298,44 +315,54 @@ static void on_request(SoupServer *server, SoupServerMessage *message, const cha
 
 /* ---- life ---- */
 
-static GSocketAddress *loopback_address(const char *host, unsigned port)
+static bool on_head(void *owner, const RequestHead *head, GSocketAddress *remote, Refusal *refusal)
 {
-    const bool is_name = g_ascii_strcasecmp(host, "localhost") == 0;
-    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(is_name ? "127.0.0.1" : host);
-    if (address == NULL || !g_inet_address_get_is_loopback(address))
-        return NULL;
-    return g_inet_socket_address_new(address, (guint16)port);
+    HttpApi *api = owner;
+    return gate_check(api->gate, head, remote, refusal);
 }
 
-static unsigned bound_port(SoupServer *server)
+static bool load_certificate(const Config *config, GTlsCertificate **ret_certificate,
+                             GError **error)
 {
-    GSList *uris = soup_server_get_uris(server);
-    const int port = uris != NULL ? g_uri_get_port(uris->data) : -1;
-    g_slist_free_full(uris, (GDestroyNotify)g_uri_unref);
-    return port > 0 ? (unsigned)port : 0;
+    g_autoptr(GError) cause = NULL;
+    *ret_certificate = NULL;
+    if (config->tls_certificate == NULL && config->tls_key == NULL)
+        return true;
+    if (config->tls_certificate != NULL && config->tls_key != NULL)
+        *ret_certificate =
+            g_tls_certificate_new_from_files(config->tls_certificate, config->tls_key, &cause);
+    if (*ret_certificate != NULL)
+        return true;
+    g_set_error(error, API_ERROR, API_ERROR_LISTEN,
+                "HTTPS needs api.tls_certificate and api.tls_key, two PEM files: %s.",
+                cause != NULL ? cause->message : "one of them is not set");
+    return false;
 }
 
 static bool api_listen(HttpApi *api, GError **error)
 {
-    const char *listen = api->config->listen;
+    const Config *config = api->config;
     g_autoptr(GError) cause = NULL;
-    unsigned port = 0;
-    g_autoptr(GSocketAddress) address = NULL;
-    if (request_split_listen(listen, &api->host, &port))
-        address = loopback_address(api->host, port);
-    if (address == NULL) {
-        g_set_error(error, API_ERROR, API_ERROR_LISTEN,
-                    "service.listen cannot be \"%s\": the HTTP service has no authentication yet "
-                    "and listens on loopback addresses only, such as 127.0.0.1:8080.",
-                    listen);
+    HttpListenerOptions options = {
+        .max_connections = config->max_connections,
+        .max_address_connections = config->max_address_connections,
+        .traffic = {.server = api->server,
+                    .request_timeout_ns = config->request_timeout_ns,
+                    .owner = api,
+                    .check = on_head},
+    };
+    api->gate = gate_new(config, error);
+    if (api->gate == NULL || !load_certificate(config, &api->certificate, error))
         return false;
-    }
-    if (!soup_server_listen(api->server, address, 0, &cause)) {
-        g_set_error(error, API_ERROR, API_ERROR_LISTEN, "Cannot listen on %s: %s.", listen,
+    options.traffic.certificate = api->certificate;
+    api->listener = http_listener_new(gate_address(api->gate), &options, &cause);
+    if (api->listener == NULL) {
+        g_set_error(error, API_ERROR, API_ERROR_LISTEN, "Cannot listen on %s: %s.", config->listen,
                     cause->message);
         return false;
     }
-    api->port = bound_port(api->server);
+    api->port = http_listener_port(api->listener);
+    gate_set_port(api->gate, api->port);
     return true;
 }
 
@@ -344,22 +371,31 @@ HttpApi *http_api_new(WebRTCRecordingService *service, const Config *config, GEr
     HttpApi *api = g_new0(HttpApi, 1);
     api->service = service;
     api->config = config;
-    api->recordings = recording_routes_new(service, config);
     api->unfinished = g_ptr_array_new_with_free_func(g_object_unref);
     /* Raw, so that a mint_id may hold an encoded slash. */
     api->server = soup_server_new("raw-paths", TRUE, NULL);
-    g_signal_connect(api->server, "request-started", G_CALLBACK(on_request_started), NULL);
     soup_server_add_handler(api->server, NULL, on_request, api, NULL);
     if (!api_listen(api, error)) {
         http_api_free(api);
         return NULL;
     }
+    api->recordings = recording_routes_new(service, config, api->gate);
     return api;
 }
 
 unsigned http_api_port(const HttpApi *api)
 {
     return api->port;
+}
+
+bool http_api_is_tls(const HttpApi *api)
+{
+    return api->certificate != NULL;
+}
+
+bool http_api_tells_tokens(const HttpApi *api)
+{
+    return !gate_is_loopback(api->gate) && !http_api_is_tls(api);
 }
 
 void http_api_drain(HttpApi *api)
@@ -378,7 +414,7 @@ static void flush_answers(const HttpApi *api)
 {
     bool is_over = false;
     const guint timer = g_timeout_add(FLUSH_MS, on_flush_deadline, &is_over);
-    while (api->unfinished->len > 0 && !is_over)
+    while ((api->unfinished->len > 0 || http_listener_is_sending(api->listener)) && !is_over)
         g_main_context_iteration(NULL, TRUE);
     if (!is_over)
         g_source_remove(timer);
@@ -388,14 +424,17 @@ void http_api_free(HttpApi *api)
 {
     if (api == NULL)
         return;
-    flush_answers(api);
+    if (api->listener != NULL)
+        flush_answers(api);
     recording_routes_free(api->recordings);
     for (guint i = 0; i < api->unfinished->len; i++)
         g_signal_handlers_disconnect_by_data(api->unfinished->pdata[i], api);
     g_ptr_array_unref(api->unfinished);
     soup_server_remove_handler(api->server, NULL);
     soup_server_disconnect(api->server);
+    http_listener_free(api->listener);
     g_object_unref(api->server);
-    g_free(api->host);
+    g_clear_object(&api->certificate);
+    gate_free(api->gate);
     g_free(api);
 }

@@ -1,6 +1,6 @@
 /* Serves the recordings over HTTP: /api/recording/..., /metrics, /healthz, /readyz.
- * Listens on loopback addresses only, because there is no authentication yet; a foreign Host and
- * any Origin are refused, so that no web page can reach it through somebody's browser.
+ * Beyond loopback, and wherever a token is configured, callers need one (see gate.h). No web page
+ * reaches it through somebody's browser unless its origin is listed.
  * Thread: main. */
 #pragma once
 
@@ -17,6 +17,10 @@ typedef struct HttpApi HttpApi;
 HttpApi *http_api_new(WebRTCRecordingService *service, const Config *config, GError **error);
 
 unsigned http_api_port(const HttpApi *api);
+bool http_api_is_tls(const HttpApi *api);
+
+/* Whether tokens cross a network in the clear. */
+bool http_api_tells_tokens(const HttpApi *api);
 
 /* From now on a start is refused and /readyz says no; answers that wait are still given. */
 void http_api_drain(HttpApi *api);

@@ -18,6 +18,7 @@ static const char *const pause_members[] = {"mint_id",     "state", "paused",
 struct RecordingRoutes {
     WebRTCRecordingService *service;
     const Config *config;
+    const Gate *gate;
     GPtrArray *waiters; /* of Waiter* */
 };
 
@@ -177,30 +178,77 @@ static void wait_for(RecordingRoutes *routes, SoupServerMessage *message, const 
 
 /* ---- the routes ---- */
 
-RecordingRoutes *recording_routes_new(WebRTCRecordingService *service, const Config *config)
+RecordingRoutes *recording_routes_new(WebRTCRecordingService *service, const Config *config,
+                                      const Gate *gate)
 {
     RecordingRoutes *routes = g_new0(RecordingRoutes, 1);
     routes->service = service;
     routes->config = config;
+    routes->gate = gate;
     routes->waiters = g_ptr_array_new_with_free_func(waiter_free);
     return routes;
 }
 
 void recording_routes_free(RecordingRoutes *routes)
 {
+    if (routes == NULL)
+        return;
     g_ptr_array_unref(routes->waiters);
     g_free(routes);
 }
 
-void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
+/* Whether the caller may reach the recording of that id; one that nobody knows is everybody's. */
+static bool may_reach(const RecordingRoutes *routes, const Caller *caller, const char *mint_id,
+                      Refusal *refusal)
+{
+    if (caller->room == NULL)
+        return true;
+    g_autoptr(JsonObject) status = find_status(routes->service, mint_id);
+    const char *room = status != NULL ? get_text(status, "room") : NULL;
+    return status == NULL || caller_may(caller, room != NULL ? room : "", refusal);
+}
+
+/* As may_reach(), with the answer given. */
+static bool check_reach(const RecordingRoutes *routes, SoupServerMessage *message,
+                        const Caller *caller, const char *mint_id)
+{
+    Refusal refusal = {.status = 0};
+    if (may_reach(routes, caller, mint_id, &refusal))
+        return true;
+    answer_refusal(message, &refusal);
+    return false;
+}
+
+/* A caller who is bound to a room starts recordings of that one; a token in the request has to be
+ * for it, which the service compares with the request's room. */
+static bool check_start(const RecordingRoutes *routes, const Caller *caller,
+                        RecordingRequest *request, Refusal *refusal)
+{
+    if (!gate_check_url(routes->gate, caller, request->url, refusal))
+        return false;
+    if (caller->room == NULL)
+        return true;
+    if (request->room == NULL)
+        request->room = g_strdup(request->token != NULL ? caller->room : request->mint_id);
+    return caller_may(caller, request->room, refusal) &&
+           may_reach(routes, caller, request->mint_id, refusal);
+}
+
+void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message,
+                            const Caller *caller, JsonObject *body)
 {
     g_autoptr(RecordingRequest) request = recording_request_new();
+    Refusal denial = {.status = 0};
     Outcome refusal;
     bool wait;
     request->format = routes->config->format;
     request->quality = routes->config->quality;
     if (!start_request_read(body, request, &wait, &refusal)) {
         answer_outcome(message, &refusal);
+        return;
+    }
+    if (!check_start(routes, caller, request, &denial)) {
+        answer_refusal(message, &denial);
         return;
     }
     const char *mint_id = recording_service_start(routes->service, request, &refusal);
@@ -212,13 +260,11 @@ void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message,
         answer_found(routes->service, message, mint_id, start_members);
 }
 
-void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
+static void stop(RecordingRoutes *routes, SoupServerMessage *message, const char *mint_id,
+                 bool discards)
 {
     Outcome refusal;
-    bool discards;
-    g_autofree char *mint_id = stop_request_read(body, &discards, &refusal);
-    if (mint_id == NULL ||
-        (discards && !recording_service_discard(routes->service, mint_id, &refusal)))
+    if (discards && !recording_service_discard(routes->service, mint_id, &refusal))
         answer_outcome(message, &refusal);
     else if (recording_service_stop(routes->service, mint_id))
         wait_for(routes, message, mint_id, recording_service_watch_stop, stop_members);
@@ -226,21 +272,39 @@ void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message, 
         answer_found(routes->service, message, mint_id, stop_members);
 }
 
-void recording_routes_pause(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
+void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message,
+                           const Caller *caller, JsonObject *body)
+{
+    Outcome refusal;
+    bool discards;
+    g_autofree char *mint_id = stop_request_read(body, &discards, &refusal);
+    if (mint_id == NULL)
+        answer_outcome(message, &refusal);
+    else if (check_reach(routes, message, caller, mint_id))
+        stop(routes, message, mint_id, discards);
+}
+
+void recording_routes_pause(RecordingRoutes *routes, SoupServerMessage *message,
+                            const Caller *caller, JsonObject *body)
 {
     Outcome refusal;
     bool holds;
     g_autofree char *mint_id = pause_request_read(body, &holds, &refusal);
+    if (mint_id != NULL && !check_reach(routes, message, caller, mint_id))
+        return;
     if (mint_id == NULL || !recording_service_pause(routes->service, mint_id, holds, &refusal))
         answer_outcome(message, &refusal);
     else
         answer_found(routes->service, message, mint_id, pause_members);
 }
 
-void recording_routes_resume(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body)
+void recording_routes_resume(RecordingRoutes *routes, SoupServerMessage *message,
+                             const Caller *caller, JsonObject *body)
 {
     Outcome refusal;
     g_autofree char *mint_id = resume_request_read(body, &refusal);
+    if (mint_id != NULL && !check_reach(routes, message, caller, mint_id))
+        return;
     if (mint_id == NULL || !recording_service_resume(routes->service, mint_id, &refusal))
         answer_outcome(message, &refusal);
     else
@@ -248,8 +312,10 @@ void recording_routes_resume(RecordingRoutes *routes, SoupServerMessage *message
 }
 
 void recording_routes_status(RecordingRoutes *routes, SoupServerMessage *message,
-                             const char *mint_id)
+                             const Caller *caller, const char *mint_id)
 {
+    if (!check_reach(routes, message, caller, mint_id))
+        return;
     JsonObject *status = find_status(routes->service, mint_id);
     if (status == NULL) {
         answer_unknown(message, mint_id);
@@ -259,19 +325,27 @@ void recording_routes_status(RecordingRoutes *routes, SoupServerMessage *message
     answer_json(message, 200, status);
 }
 
+typedef struct {
+    const Caller *caller;
+    JsonObject *recordings;
+} Listing;
+
 static void add_recording(void *owner, const RecordingStatus *status)
 {
-    JsonObject *recordings = owner;
+    const Listing *listing = owner;
+    if (listing->caller->room != NULL && strcmp(listing->caller->room, status->room) != 0)
+        return;
     g_autofree char *mint_id = g_utf8_make_valid(status->mint_id, -1);
-    json_object_set_object_member(recordings, mint_id, status_json(status));
+    json_object_set_object_member(listing->recordings, mint_id, status_json(status));
 }
 
-void recording_routes_active(RecordingRoutes *routes, SoupServerMessage *message)
+void recording_routes_active(RecordingRoutes *routes, SoupServerMessage *message,
+                             const Caller *caller)
 {
-    JsonObject *recordings = json_object_new();
-    recording_service_foreach(routes->service, add_recording, recordings);
+    Listing listing = {.caller = caller, .recordings = json_object_new()};
+    recording_service_foreach(routes->service, add_recording, &listing);
     JsonObject *body = json_object_new();
     json_object_set_boolean_member(body, "success", TRUE);
-    json_object_set_object_member(body, "recordings", recordings);
+    json_object_set_object_member(body, "recordings", listing.recordings);
     answer_json(message, 200, body);
 }

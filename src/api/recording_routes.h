@@ -5,20 +5,28 @@
 
 #include <libsoup/soup.h>
 
+#include "api/gate.h"
 #include "recorder/recording_service.h"
 
 typedef struct RecordingRoutes RecordingRoutes;
 
-/* Both are borrowed. */
-RecordingRoutes *recording_routes_new(WebRTCRecordingService *service, const Config *config);
+/* All are borrowed. */
+RecordingRoutes *recording_routes_new(WebRTCRecordingService *service, const Config *config,
+                                      const Gate *gate);
 
 /* Callers that still wait are forgotten; their messages stay paused. */
 void recording_routes_free(RecordingRoutes *routes);
 
-void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
-void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
-void recording_routes_pause(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
-void recording_routes_resume(RecordingRoutes *routes, SoupServerMessage *message, JsonObject *body);
+/* A caller who is bound to a room reaches recordings of that room alone; else 403. */
+void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message,
+                            const Caller *caller, JsonObject *body);
+void recording_routes_stop(RecordingRoutes *routes, SoupServerMessage *message,
+                           const Caller *caller, JsonObject *body);
+void recording_routes_pause(RecordingRoutes *routes, SoupServerMessage *message,
+                            const Caller *caller, JsonObject *body);
+void recording_routes_resume(RecordingRoutes *routes, SoupServerMessage *message,
+                             const Caller *caller, JsonObject *body);
 void recording_routes_status(RecordingRoutes *routes, SoupServerMessage *message,
-                             const char *mint_id);
-void recording_routes_active(RecordingRoutes *routes, SoupServerMessage *message);
+                             const Caller *caller, const char *mint_id);
+void recording_routes_active(RecordingRoutes *routes, SoupServerMessage *message,
+                             const Caller *caller);

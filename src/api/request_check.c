@@ -39,6 +39,23 @@ bool request_split_listen(const char *listen, char **ret_host, unsigned *ret_por
     return true;
 }
 
+GSocketAddress *request_listen_address(const char *listen)
+{
+    g_autofree char *host = NULL;
+    unsigned port;
+    if (!request_split_listen(listen, &host, &port))
+        return NULL;
+    const bool is_name = g_ascii_strcasecmp(host, "localhost") == 0;
+    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(is_name ? "127.0.0.1" : host);
+    return address != NULL ? g_inet_socket_address_new(address, (guint16)port) : NULL;
+}
+
+bool request_is_loopback(GSocketAddress *address)
+{
+    return g_inet_address_get_is_loopback(
+        g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
+}
+
 bool request_host_is_ours(const char *host_header, const char *listen_host, unsigned port)
 {
     const char *const names[] = {listen_host, "localhost", "127.0.0.1", "::1"};

@@ -32,7 +32,10 @@ Mailbox *mailbox_new(void)
     Mailbox *mailbox = calloc(1, sizeof *mailbox);
     require(mailbox != NULL);
     mailbox->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    require(mailbox->fd >= 0);
+    if (mailbox->fd < 0) {
+        free(mailbox);
+        return NULL;
+    }
     pthread_mutex_init(&mailbox->lock, NULL);
     return mailbox;
 }

@@ -7,6 +7,7 @@
 typedef struct Mailbox Mailbox;
 typedef void (*MailboxFn)(void *owner, void *message);
 
+/* NULL when the process has no descriptor left. */
 Mailbox *mailbox_new(void);
 /* Messages not drained are dropped: drain first what owns memory. */
 void mailbox_free(Mailbox *mailbox);

@@ -73,6 +73,8 @@ DoctorStep doctor_step_of_code(OutcomeCode code)
     case CODE_CANCELLED:
     case CODE_INTERRUPTED:
     case CODE_WRONG_STATE:
+    case CODE_FORBIDDEN:
+    case CODE_TOO_MANY_REQUESTS:
     case CODE_COUNT:
         break;
     }

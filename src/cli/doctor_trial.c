@@ -99,9 +99,10 @@ static RecordingRequest *trial_request(const char *token, const char *room, cons
 static void run_in(DoctorReport *report, const Config *config, const RecordingRequest *request)
 {
     Trial trial = {.report = report, .loop = g_main_loop_new(NULL, FALSE)};
-    WebRTCRecordingService *service = recording_service_new(config, false);
     Outcome refusal;
-    const char *mint_id = recording_service_start(service, request, &refusal);
+    WebRTCRecordingService *service = recording_service_new(config, false, &refusal);
+    const char *mint_id =
+        service != NULL ? recording_service_start(service, request, &refusal) : NULL;
     if (mint_id == NULL) {
         doctor_report_step(report, STEP_JOIN, STEP_FAILED, refusal.code, "%s", refusal.sentence);
     } else {

@@ -210,6 +210,19 @@ static int run_recording(Recording *recording, const RecordingRequest *request)
     return recording->exit_status;
 }
 
+static int run_service(Recording *recording, const Config *config, const RecordingRequest *request)
+{
+    Outcome refusal;
+    recording->service = recording_service_new(config, false, &refusal);
+    if (recording->service == NULL) {
+        record_display_refusal(recording->display, &refusal);
+        return outcome_code_exit_status(refusal.code);
+    }
+    const int exit_status = run_recording(recording, request);
+    recording_service_free(recording->service);
+    return exit_status;
+}
+
 static int run_record(const Flags *flags)
 {
     const DisplayMode mode = record_display_mode(flags_has(flags, "json"));
@@ -224,13 +237,11 @@ static int run_record(const Flags *flags)
         return cli_usage_error(error->message);
     settings_raise_file_limit();
     Recording recording = {
-        .service = recording_service_new(config, false),
         .display = record_display_new(mode),
         .loop = g_main_loop_new(NULL, FALSE),
     };
-    const int exit_status = run_recording(&recording, request);
+    const int exit_status = run_service(&recording, config, request);
     record_display_free(recording.display);
-    recording_service_free(recording.service);
     g_main_loop_unref(recording.loop);
     return exit_status;
 }

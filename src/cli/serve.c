@@ -11,7 +11,8 @@
 #define EXIT_FAILED 1
 
 static const Flag serve_flags[] = {
-    {"listen", "ADDRESS:PORT", "service.listen", "loopback address, such as 127.0.0.1:8080"},
+    {"listen", "ADDRESS:PORT", "service.listen",
+     "such as 127.0.0.1:8080; beyond loopback callers\nneed a token, see api.token"},
     {"output-dir", "DIR", "output.dir", "folder that all recordings are written below"},
     {"format", "FORMAT", "output.format", "when a request names none, such as auto, mp4 or webm"},
 };
@@ -73,24 +74,32 @@ static void run_until_stopped(Service *service)
 }
 
 /* The port may have been chosen by the system. */
-static void tell_address(const char *listen, unsigned port)
+static void tell_address(const char *listen, const HttpApi *api)
 {
     const char *colon = strrchr(listen, ':');
     const int length = colon ? (int)(colon - listen) : (int)strlen(listen);
-    log_info("serve", NULL, "Listening on http://%.*s:%u.", length, listen, port);
+    log_info("serve", NULL, "Listening on %s://%.*s:%u.", http_api_is_tls(api) ? "https" : "http",
+             length, listen, http_api_port(api));
+    if (http_api_tells_tokens(api))
+        log_warning("serve", NULL,
+                    "Tokens cross the network unencrypted: set api.tls_certificate and "
+                    "api.tls_key, or listen on loopback behind a proxy that speaks HTTPS.");
 }
 
 static int run_service(const Config *config)
 {
     g_autoptr(GError) error = NULL;
-    Service service = {
-        .service = recording_service_new(config, true),
-        .loop = g_main_loop_new(NULL, FALSE),
-    };
+    Outcome refusal;
+    Service service = {.service = recording_service_new(config, true, &refusal)};
+    if (service.service == NULL) {
+        fprintf(stderr, "roomtape: %s: %s\n", outcome_code_name(refusal.code), refusal.sentence);
+        return outcome_code_exit_status(refusal.code);
+    }
+    service.loop = g_main_loop_new(NULL, FALSE);
     service.api = http_api_new(service.service, config, &error);
     const bool is_up = service.api != NULL;
     if (is_up) {
-        tell_address(config->listen, http_api_port(service.api));
+        tell_address(config->listen, service.api);
         run_until_stopped(&service);
     } else {
         fprintf(stderr, "roomtape: %s\n", error->message);
@@ -103,6 +112,13 @@ static int run_service(const Config *config)
     return is_up ? 0 : EXIT_FAILED;
 }
 
+/* GIO's TLS takes its versions from here alone. Before there is any thread. */
+static void refuse_old_tls(const Config *config)
+{
+    if (config->tls_certificate != NULL)
+        g_setenv("G_TLS_GNUTLS_PRIORITY", "NORMAL:%COMPAT:-VERS-TLS1.0:-VERS-TLS1.1", FALSE);
+}
+
 static int run_serve(const Flags *flags)
 {
     g_autoptr(GError) error = NULL;
@@ -110,6 +126,7 @@ static int run_serve(const Flags *flags)
     if (config == NULL)
         return cli_usage_error(error->message);
     settings_raise_file_limit();
+    refuse_old_tls(config);
     return run_service(config);
 }
 

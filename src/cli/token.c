@@ -13,6 +13,8 @@ static const Flag token_flags[] = {
     {"name", "TEXT", NULL, "the name that others see"},
     {"valid", "TIME", NULL, "how long, such as 30m or 6h (the default)"},
     {"recorder", NULL, NULL, "a hidden recorder that cannot publish"},
+    {"record-grant", NULL, NULL,
+     "opens no room, but calls roomtape's HTTP service; with\n--room, for that room alone"},
 };
 
 static const FlagGroup token_group = {
@@ -48,19 +50,21 @@ static int run_token(const Flags *flags)
     /* two that join under one identity would throw each other out */
     g_autofree char *unique = g_uuid_string_random();
     g_autofree char *recorder = g_strdup_printf("roomtape-%.8s", unique);
+    const bool record_grant = flags_has(flags, "record-grant");
     AccessTokenOptions options = {
         .api_key = config->api_key,
         .api_secret = config->api_secret,
         .identity = identity != NULL ? identity : recorder,
         .name = flags_text(flags, "name"),
         .room = flags_text(flags, "room"),
-        .recorder = identity == NULL || flags_has(flags, "recorder"),
+        .recorder = !record_grant && (identity == NULL || flags_has(flags, "recorder")),
+        .room_record = record_grant,
     };
     if (options.api_key == NULL || options.api_secret == NULL)
         return cli_usage_error(
             "A token is signed with an API key: give --api-key and --api-secret, "
             "or LIVEKIT_API_KEY and LIVEKIT_API_SECRET.");
-    if (options.room == NULL || options.room[0] == '\0')
+    if (options.room != NULL ? options.room[0] == '\0' : !record_grant)
         return cli_usage_error("For which room is the token? Give --room NAME.");
     if (options.identity != NULL && options.identity[0] == '\0')
         return cli_usage_error("--identity cannot be empty.");

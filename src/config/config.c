@@ -7,6 +7,8 @@
 #include "config/config_table.h"
 #include "config/config_value.h"
 
+#define FILE_SUFFIX "_file"
+
 G_DEFINE_QUARK(roomtape - config - error, config_error)
 
 Config *config_new(void)
@@ -25,7 +27,8 @@ Config *config_new(void)
 
 static bool is_text(ConfigType type)
 {
-    return type == CONFIG_TEXT || type == CONFIG_URL || type == CONFIG_LISTEN;
+    return type == CONFIG_TEXT || type == CONFIG_URL || type == CONFIG_LISTEN ||
+           type == CONFIG_LIST;
 }
 
 void config_free(Config *config)
@@ -50,6 +53,15 @@ const ConfigKey *config_find(const char *key)
             return &keys[i];
     }
     return NULL;
+}
+
+const ConfigKey *config_find_secret_of(const char *file_key)
+{
+    if (!g_str_has_suffix(file_key, FILE_SUFFIX))
+        return NULL;
+    g_autofree char *key = g_strndup(file_key, strlen(file_key) - strlen(FILE_SUFFIX));
+    const ConfigKey *found = config_find(key);
+    return found != NULL && found->secret ? found : NULL;
 }
 
 /* The name within the section, or NULL when the key belongs to another one. */
@@ -122,9 +134,18 @@ static void set_unknown_key(GError **error, const char *key)
                 "There is no setting %s; the sections are %s.", quoted, sections);
 }
 
+static bool set_from_file(Config *config, const ConfigKey *secret, const char *path, GError **error)
+{
+    g_autofree char *value = config_read_secret(path, error);
+    return value != NULL && config_set(config, secret->key, value, error);
+}
+
 bool config_set(Config *config, const char *key, const char *value, GError **error)
 {
     const ConfigKey *found = config_find(key);
+    const ConfigKey *secret = config_find_secret_of(key);
+    if (secret != NULL)
+        return set_from_file(config, secret, value, error);
     if (found == NULL) {
         set_unknown_key(error, key);
         return false;

@@ -40,6 +40,16 @@ typedef struct {
     /* service */
     char *listen;
     unsigned max_recordings;
+
+    /* api.* */
+    char *api_token; /* NULL: none */
+    char *tls_certificate, *tls_key;
+    char *cors_origins, *allowed_urls; /* "one, two"; NULL: none */
+    int64_t request_timeout_ns;
+    unsigned max_connections, max_address_connections;
+    unsigned request_rate, start_rate, start_rate_total; /* a second; 0 = no limit */
+
+    /* threads.* */
     unsigned net_threads, sink_threads; /* 0 = chosen from the cores */
 
     /* transport */
@@ -61,7 +71,8 @@ bool config_load_file(Config *config, const char *path, GError **error);
  * unknown ROOMTAPE_ variable is an error. */
 bool config_load_environment(Config *config, char **environment, GError **error);
 
-/* One setting by its dotted key, as flags use it: "timeouts.connection", "20s". */
+/* One setting by its dotted key, as flags use it: "timeouts.connection", "20s". A secret's key with
+ * "_file" behind it takes the name of the file that holds the secret: "api.token_file". */
 bool config_set(Config *config, const char *key, const char *value, GError **error);
 
 /* "30s", "1.5m", "500ms", "2h", "90" (seconds). */
@@ -74,6 +85,7 @@ typedef enum {
     CONFIG_TEXT,     /* char * */
     CONFIG_URL,      /* char * */
     CONFIG_LISTEN,   /* char *, host:port */
+    CONFIG_LIST,     /* char *, "one, two"; a list in the file */
     CONFIG_DURATION, /* int64_t, ns; min and max are in ms, min -1: "auto" is allowed */
     CONFIG_COUNT,    /* unsigned */
     CONFIG_BYTES,    /* uint64_t */
@@ -90,7 +102,8 @@ typedef struct {
     const char *environment;  /* "ROOMTAPE_TIMEOUTS_CONNECTION" */
     const char *default_text; /* NULL: none */
     const char *help;
-    bool secret; /* never shown; may be read from the file that ENVIRONMENT_FILE names */
+    bool
+        secret; /* never shown; may be read from the file that ENVIRONMENT_FILE or KEY_file names */
     ConfigType type;
     size_t offset; /* of its member in Config */
     int64_t min, max;

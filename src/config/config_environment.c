@@ -1,4 +1,3 @@
-#include <gio/gio.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -6,7 +5,6 @@
 
 #define PREFIX "ROOMTAPE_"
 #define FILE_SUFFIX "_FILE"
-#define MAX_SECRET_BYTES 4096
 
 /* LiveKit's own names, which the official tools use, too. */
 static const struct {
@@ -21,26 +19,6 @@ static const char *get_set(char **environment, const char *name)
 {
     const char *value = g_environ_getenv(environment, name);
     return value != NULL && *value != '\0' ? value : NULL;
-}
-
-static char *read_secret(const char *path, GError **error)
-{
-    g_autofree char *text = NULL;
-    g_autoptr(GError) cause = NULL;
-    gsize size = 0;
-    if (!g_file_get_contents(path, &text, &size, &cause)) {
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE, "The secret cannot be read: %s.",
-                    cause->message);
-        return NULL;
-    }
-    if (size > MAX_SECRET_BYTES || strlen(text) != size) {
-        g_set_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE,
-                    "%s does not hold a secret: it has to be text of at most %d bytes.", path,
-                    MAX_SECRET_BYTES);
-        return NULL;
-    }
-    g_strchomp(text);
-    return g_steal_pointer(&text);
 }
 
 /* `value` as it stands, or what the file holds that NAME_FILE names. */
@@ -58,7 +36,7 @@ static bool get_value(char **environment, const char *name, char **ret_value, GE
         *ret_value = g_strdup(value);
         return true;
     }
-    char *secret = read_secret(path, error);
+    char *secret = config_read_secret(path, error);
     if (secret == NULL) {
         g_prefix_error(error, "%s: ", file_name);
         return false;

@@ -80,20 +80,42 @@ static bool walk_options(Walk *walk, const ConfigKey *key, const yaml_node_t *no
     return true;
 }
 
+/* `allowed_urls: [a, b]` is `allowed_urls: a, b`. */
+static bool walk_list(Walk *walk, const ConfigKey *key, const yaml_node_t *node)
+{
+    const yaml_node_item_t *item = node->data.sequence.items.start;
+    g_autoptr(GString) list = g_string_new(NULL);
+    g_autoptr(GError) cause = NULL;
+    for (; item < node->data.sequence.items.top; item++) {
+        const yaml_node_t *value = yaml_document_get_node(&walk->document, *item);
+        if (!check_plain(walk, value, key->key))
+            return false;
+        g_string_append_printf(list, "%s%s", list->len > 0 ? ", " : "", scalar(value));
+    }
+    if (list->len == 0 || config_set(walk->config, key->key, list->str, &cause))
+        return true;
+    return fail(walk, node, (ConfigError)cause->code, "%s", cause->message);
+}
+
 static bool walk_setting(Walk *walk, const char *section, const yaml_node_t *key,
                          const yaml_node_t *value)
 {
     if (!check_plain(walk, key, "The name of a setting"))
         return false;
     g_autofree char *dotted = g_strconcat(section, ".", scalar(key), NULL);
-    const bool is_known = config_find(dotted) != NULL;
+    const ConfigKey *secret = config_find_secret_of(dotted);
+    const ConfigKey *found = secret != NULL ? secret : config_find(dotted);
+    const bool is_known = found != NULL;
     g_autoptr(GError) cause = NULL;
-    if (!check_once(walk, key, dotted))
+    /* A secret and its file are one setting. */
+    if (!check_once(walk, key, is_known ? found->key : dotted))
         return false;
     if (is_known && is_unset(value))
         return true;
     if (is_known && value->type == YAML_MAPPING_NODE)
-        return walk_options(walk, config_find(dotted), value);
+        return walk_options(walk, found, value);
+    if (is_known && value->type == YAML_SEQUENCE_NODE && found->type == CONFIG_LIST)
+        return walk_list(walk, found, value);
     if (is_known && !check_plain(walk, value, dotted))
         return false;
     /* For an unknown setting this makes the sentence that lists the known ones. */

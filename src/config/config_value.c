@@ -206,6 +206,7 @@ bool config_value_parse(const ConfigKey *key, const char *text, Config *config)
     case CONFIG_TEXT:
     case CONFIG_URL:
     case CONFIG_LISTEN:
+    case CONFIG_LIST:
         return set_text(key, text, member);
     case CONFIG_DURATION:
         return set_duration(key, text, member);
@@ -262,6 +263,7 @@ char *config_value_allowed(const ConfigKey *key)
 {
     switch (key->type) {
     case CONFIG_TEXT:
+    case CONFIG_LIST:
         return g_strdup("text of 1 to 4000 bytes without control characters");
     case CONFIG_URL:
         return g_strdup("an address that begins with ws://, wss://, http:// or https://");

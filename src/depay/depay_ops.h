@@ -16,7 +16,8 @@ typedef struct {
 
 typedef struct {
     size_t state_size;
-    bool packet_is_frame; /* audio */
+    bool packet_is_frame;   /* audio */
+    bool marker_ends_frame; /* and nothing else tells that its last packet came */
 
     /* The next packet begins a frame. */
     void (*begin)(void *state);

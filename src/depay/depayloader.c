@@ -7,6 +7,7 @@
 #include "depay/depay_ops.h"
 
 #define MAX_PACKETS_PER_FRAME 16384u
+#define MAX_TRUNCATED 8u /* more in a row are whole: their sender sets no markers */
 
 struct Depayloader {
     TrackKind kind;
@@ -26,6 +27,7 @@ struct Depayloader {
     DepayVerdict spoiled; /* why it will not leave */
     uint32_t timestamp;
     uint32_t packets;
+    unsigned unmarked; /* frames in a row that ended without a marker */
 
     /* the reference gate */
     bool waits_for_keyframe;
@@ -186,6 +188,17 @@ static void end_frame(Depayloader *self)
     emit_frame(self, &picture);
 }
 
+/* By the next timestamp, with no packet lost: a server that changes to another simulcast layer
+ * leaves the rest of a frame out, and numbers go on without a hole. */
+static void end_unmarked(Depayloader *self)
+{
+    if (self->unmarked <= MAX_TRUNCATED)
+        self->unmarked++;
+    if (self->ops->marker_ends_frame && self->unmarked <= MAX_TRUNCATED)
+        spoil(self, DEPAY_INCOMPLETE);
+    end_frame(self);
+}
+
 static void begin_frame(Depayloader *self, const RtpPacket *packet)
 {
     self->building = true;
@@ -255,12 +268,14 @@ void depayloader_push(Depayloader *self, const RtpPacket *packet, Codec codec, u
         return;
     }
     if (self->building && packet->timestamp != self->timestamp)
-        end_frame(self);
+        end_unmarked(self);
     if (!self->building)
         begin_frame(self, packet);
     add_packet(self, packet);
-    if (packet->marker || self->ops->packet_is_frame)
-        end_frame(self);
+    if (!packet->marker && !self->ops->packet_is_frame)
+        return;
+    self->unmarked = 0;
+    end_frame(self);
 }
 
 void depayloader_flush(Depayloader *self)

@@ -186,6 +186,7 @@ static bool h264_is_disposable(const void *state)
 
 const DepayOps depay_h264 = {
     .state_size = sizeof(H264State),
+    .marker_ends_frame = true,
     .begin = h264_begin,
     .packet = h264_packet,
     .finish = h264_finish,

@@ -186,6 +186,7 @@ static bool h265_is_disposable(const void *state)
 
 const DepayOps depay_h265 = {
     .state_size = sizeof(H265State),
+    .marker_ends_frame = true,
     .begin = h265_begin,
     .packet = h265_packet,
     .finish = h265_finish,

@@ -89,6 +89,7 @@ static bool vp8_is_disposable(const void *state)
 
 const DepayOps depay_vp8 = {
     .state_size = sizeof(Vp8State),
+    .marker_ends_frame = true,
     .begin = vp8_begin,
     .packet = vp8_packet,
     .finish = vp8_finish,

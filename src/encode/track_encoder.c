@@ -290,6 +290,16 @@ static void *run(void *data)
     return NULL;
 }
 
+static void release(TrackEncoder *encoder)
+{
+    frame_decoder_free(encoder->decoder);
+    picture_fitter_free(encoder->fitter);
+    picture_encoder_free(encoder->pictures);
+    sound_encoder_free(encoder->sound);
+    pool_unref(encoder->config.pool);
+    free(encoder);
+}
+
 TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEncoderEvents *events)
 {
     TrackEncoder *encoder = calloc(1, sizeof *encoder);
@@ -300,8 +310,10 @@ TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEnc
     encoder->decoder = frame_decoder_new((FrameDecoderOut){encoder, on_decoded});
     encoder->fitter = picture_fitter_new(config->published, config->ceiling);
     encoder->wants_key = config->kind == TRACK_VIDEO;
-    require(pthread_create(&encoder->thread, NULL, run, encoder) == 0);
-    return encoder;
+    if (pthread_create(&encoder->thread, NULL, run, encoder) == 0)
+        return encoder;
+    release(encoder);
+    return NULL;
 }
 
 void track_encoder_request_key(TrackEncoder *encoder)
@@ -323,9 +335,9 @@ void track_encoder_hurry(TrackEncoder *encoder)
 static bool join(pthread_t thread)
 {
     struct timespec deadline;
-    clock_gettime(CLOCK_REALTIME, &deadline);
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += HANG_SECONDS;
-    if (pthread_timedjoin_np(thread, NULL, &deadline) == 0)
+    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == 0)
         return true;
     pthread_detach(thread);
     return false;
@@ -337,12 +349,7 @@ bool track_encoder_free(TrackEncoder *encoder)
         return true;
     if (!join(encoder->thread))
         return false;
-    frame_decoder_free(encoder->decoder);
-    picture_fitter_free(encoder->fitter);
-    picture_encoder_free(encoder->pictures);
-    sound_encoder_free(encoder->sound);
-    pool_unref(encoder->config.pool);
-    free(encoder);
+    release(encoder);
     return true;
 }
 

@@ -35,6 +35,7 @@ typedef struct {
     void (*failed)(void *owner, unsigned track_id, const char *sentence);
 } TrackEncoderEvents;
 
+/* NULL when the system gives no thread. */
 TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEncoderEvents *events);
 
 /* Any thread: the next picture becomes a key frame. */

@@ -13,6 +13,8 @@ struct BoundedQueue {
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a frame came, or the end */
+    pthread_cond_t room;    /* a frame went while somebody waited for it */
+    bool is_room_wanted;
     bool ended;
     bool needs_keyframe;
     unsigned first;
@@ -42,6 +44,7 @@ BoundedQueue *bounded_queue_new(TrackKind kind, unsigned max_items, size_t max_b
     queue->max_bytes = max_bytes;
     pthread_mutex_init(&queue->lock, NULL);
     init_condition(&queue->changed);
+    init_condition(&queue->room);
     return queue;
 }
 
@@ -61,6 +64,7 @@ void bounded_queue_free(BoundedQueue *queue)
     while (queue->count > 0)
         frame_unref(pop_first(queue));
     pthread_cond_destroy(&queue->changed);
+    pthread_cond_destroy(&queue->room);
     pthread_mutex_destroy(&queue->lock);
     free(queue);
 }
@@ -150,6 +154,10 @@ static QueueGet get_locked(BoundedQueue *queue, Frame **ret_frame)
     if (queue->count == 0)
         return queue->ended ? QUEUE_END : QUEUE_EMPTY;
     *ret_frame = pop_first(queue);
+    if (queue->is_room_wanted) {
+        queue->is_room_wanted = false;
+        pthread_cond_signal(&queue->room);
+    }
     return QUEUE_FRAME;
 }
 
@@ -161,11 +169,29 @@ QueueGet bounded_queue_get(BoundedQueue *queue, Frame **ret_frame)
     return got;
 }
 
-QueueGet bounded_queue_wait(BoundedQueue *queue, int64_t max_ns, Frame **ret_frame)
+static struct timespec after(int64_t max_ns)
 {
     const int64_t until_ns = clock_monotonic_ns() + max_ns;
-    const struct timespec until = {.tv_sec = until_ns / NS_PER_SECOND,
-                                   .tv_nsec = until_ns % NS_PER_SECOND};
+    return (struct timespec){.tv_sec = until_ns / NS_PER_SECOND,
+                             .tv_nsec = until_ns % NS_PER_SECOND};
+}
+
+void bounded_queue_wait_room(BoundedQueue *queue, int64_t max_ns)
+{
+    const struct timespec until = after(max_ns);
+    int error = 0;
+    pthread_mutex_lock(&queue->lock);
+    while (queue->count == queue->max_items && !queue->ended && error == 0) {
+        queue->is_room_wanted = true;
+        error = pthread_cond_timedwait(&queue->room, &queue->lock, &until);
+    }
+    queue->is_room_wanted = false;
+    pthread_mutex_unlock(&queue->lock);
+}
+
+QueueGet bounded_queue_wait(BoundedQueue *queue, int64_t max_ns, Frame **ret_frame)
+{
+    const struct timespec until = after(max_ns);
     int error = 0;
     pthread_mutex_lock(&queue->lock);
     while (queue->count == 0 && !queue->ended && error == 0)

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/text.h"
+
 #define NS_PER_SECOND 1000000000.0
 #define KEYFRAME_MIN_SECONDS 0.1
 #define KEYFRAME_MAX_SECONDS 600
@@ -109,10 +111,14 @@ typedef struct {
     size_t size;
 } Setting;
 
+#define SHOWN_MAX 44
+
 static bool refuse(const Setting *setting, const char *allowed)
 {
-    snprintf(setting->problem, setting->size, "\"%s\" of %s cannot be \"%.40s\"; it can be %s.",
-             setting->name, setting->settings->encoder, setting->value, allowed);
+    char shown[SHOWN_MAX];
+    text_printable(setting->value, strlen(setting->value), shown, sizeof shown);
+    snprintf(setting->problem, setting->size, "\"%s\" of %s cannot be \"%s\"; it can be %s.",
+             setting->name, setting->settings->encoder, shown, allowed);
     return false;
 }
 
@@ -270,8 +276,10 @@ static bool refuse_name(const Setting *setting, bool has_pictures)
         if (has_pictures || !options[i].is_of_pictures)
             add_word(allowed, sizeof allowed, options[i].name);
     }
-    snprintf(setting->problem, setting->size, "There is no encoder option \"%.40s\"; there are %s.",
-             setting->name, allowed);
+    char shown[SHOWN_MAX];
+    text_printable(setting->name, strlen(setting->name), shown, sizeof shown);
+    snprintf(setting->problem, setting->size, "There is no encoder option \"%s\"; there are %s.",
+             shown, allowed);
     return false;
 }
 
@@ -316,10 +324,12 @@ bool encoder_settings_parse(EncoderSettings *settings, Encoding encoding, const 
             return false;
     }
     if (*text != '\0') {
+        char shown[SHOWN_MAX];
+        text_printable(text, strlen(text), shown, sizeof shown);
         snprintf(ret_problem, size,
-                 "\"%.40s\" is no encoder option; they are written as name=value, such as "
+                 "\"%s\" is no encoder option; they are written as name=value, such as "
                  "bitrate=128k.",
-                 text);
+                 shown);
         return false;
     }
     *settings = changed;

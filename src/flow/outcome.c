@@ -47,6 +47,8 @@ static const CodeRow codes[CODE_COUNT] = {
     [CODE_NO_CAPACITY] = {"no_capacity", 503},
     [CODE_INTERRUPTED] = {"interrupted", 503},
     [CODE_WRONG_STATE] = {"wrong_state", 409},
+    [CODE_FORBIDDEN] = {"forbidden", 403},
+    [CODE_TOO_MANY_REQUESTS] = {"too_many_requests", 429},
 };
 
 const char *outcome_kind_name(OutcomeKind kind)
@@ -106,14 +108,13 @@ const char *end_reason_name(EndReason reason)
 
 void outcome_set(Outcome *outcome, OutcomeKind kind, OutcomeCode code, const char *format, ...)
 {
-    /* The old sentence may be one of the arguments. */
-    char sentence[OUTCOME_SENTENCE_MAX + 4] = "";
+    /* The old sentence may be one of the arguments, and a stranger's text may be cut anywhere. */
+    char sentence[2 * OUTCOME_SENTENCE_MAX] = "";
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(sentence, sizeof sentence, format, arguments);
     va_end(arguments);
-    sentence[text_cut_length(sentence, strlen(sentence), OUTCOME_SENTENCE_MAX - 1)] = '\0';
-    memcpy(outcome->sentence, sentence, OUTCOME_SENTENCE_MAX);
+    text_printable(sentence, strlen(sentence), outcome->sentence, sizeof outcome->sentence);
     outcome->kind = kind;
     outcome->code = code;
 }

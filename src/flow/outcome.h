@@ -42,6 +42,8 @@ typedef enum {
     CODE_NO_CAPACITY,
     CODE_INTERRUPTED,
     CODE_WRONG_STATE,
+    CODE_FORBIDDEN,
+    CODE_TOO_MANY_REQUESTS,
     CODE_COUNT,
 } OutcomeCode;
 
@@ -67,7 +69,8 @@ typedef struct {
 const char *outcome_kind_name(OutcomeKind kind); /* "complete", ...; NONE is "" */
 const char *outcome_code_name(OutcomeCode code); /* "no_rtp", ...; NONE is "" */
 OutcomeCode outcome_code_from_name(const char *name);
-int outcome_code_http_status(OutcomeCode code); /* design: 400, 401, 404, 409, 503; NONE 200 */
+int outcome_code_http_status(
+    OutcomeCode code); /* design: 400, 401, 403, 404, 409, 429, 503; NONE 200 */
 int outcome_code_exit_status(OutcomeCode code); /* 0 for NONE, else 10 + the code */
 const char *end_reason_name(EndReason reason);  /* "stopped", ...; NONE is "" */
 

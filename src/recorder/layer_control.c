@@ -61,7 +61,10 @@ static bool climb(LayerControl *control)
 
 static void count(LayerControl *control, const LinkReport *report, LinkState state)
 {
-    control->bad_seconds = state == LINK_GOOD ? 0 : control->bad_seconds + 1;
+    /* what is neither good nor bad says nothing: loss is uneven */
+    control->bad_seconds += state != LINK_GOOD;
+    if (is_clean(report))
+        control->bad_seconds = 0;
     control->good_seconds = is_clean(report) ? control->good_seconds + 1 : 0;
     control->since_climb++;
     if (control->has_climbed && control->since_climb >= PROVEN_CLIMB_SECONDS) {

@@ -22,10 +22,24 @@ TrackPipeline *net_find_pipeline(const NetSession *session, uint32_t ssrc)
     return NULL;
 }
 
+/* What came meanwhile is read at once now: the clock has to know, and no queue is to overflow. */
+static void catch_up(NetSession *session, NetThreadStill still)
+{
+    session->net.still_until_ns = still.until_ns;
+    media_clock_stood_still(session->net.clock, still.from_ns, still.until_ns);
+    for (unsigned i = 0; i < session->net.pipelines->len; i++) {
+        if (net_pipeline_at(session, i))
+            track_pipeline_be_patient(net_pipeline_at(session, i), still.until_ns + NS_PER_SECOND);
+    }
+}
+
 static void on_rtp(void *owner, uint8_t *data, size_t size, int64_t arrival_ns)
 {
     NetSession *session = owner;
     RtpPacket packet;
+    const NetThreadStill still = net_thread_still(session->thread);
+    if (still.until_ns != session->net.still_until_ns)
+        catch_up(session, still);
     if (!rtp_packet_parse(data, size, arrival_ns, &packet))
         return;
     TrackPipeline *pipeline = net_find_pipeline(session, packet.ssrc);
@@ -46,10 +60,20 @@ static void on_sender_report(void *owner, const RtcpSenderReport *report)
         track_pipeline_sender_report(pipeline, report, context->arrival_ns);
 }
 
+static void on_reference_answer(void *owner, uint32_t receiver_ssrc, uint32_t reference,
+                                uint32_t delay)
+{
+    RtcpContext *context = owner;
+    if (receiver_ssrc == context->session->net.ssrc)
+        net_take_reference_answer(context->session, reference, delay, context->arrival_ns);
+}
+
 static void on_rtcp(void *owner, const uint8_t *data, size_t size, int64_t arrival_ns)
 {
     RtcpContext context = {.session = owner, .arrival_ns = arrival_ns};
-    const RtcpHandler handler = {.owner = &context, .sender_report = on_sender_report};
+    const RtcpHandler handler = {.owner = &context,
+                                 .sender_report = on_sender_report,
+                                 .reference_answer = on_reference_answer};
     rtcp_parse(data, size, &handler);
 }
 

@@ -26,20 +26,46 @@ TrackPipeline *net_pipeline_at(const NetSession *session, unsigned index)
     return index < session->net.pipelines->len ? session->net.pipelines->pdata[index] : NULL;
 }
 
+/* Our clock in 32.32 fixed point seconds. */
+static uint64_t reference_at(int64_t now_ns)
+{
+    const uint64_t seconds = (uint64_t)(now_ns / NS_PER_SECOND);
+    const uint64_t rest_ns = (uint64_t)(now_ns % NS_PER_SECOND);
+    return seconds << 32 | (rest_ns << 32) / (uint64_t)NS_PER_SECOND;
+}
+
+void net_take_reference_answer(NetSession *session, uint32_t reference, uint32_t delay,
+                               int64_t arrival_ns)
+{
+    const uint32_t arrival = (uint32_t)(reference_at(arrival_ns) >> 16);
+    const int32_t rest = (int32_t)(arrival - reference - delay);
+    round_trip_sample(&session->net.round_trip, rest * NS_PER_SECOND / 65536);
+    for (unsigned i = 0; i < session->net.pipelines->len; i++) {
+        if (net_pipeline_at(session, i))
+            track_pipeline_round_trip_changed(net_pipeline_at(session, i));
+    }
+}
+
+/* Every track whose report stands in a packet answers the reference time in it: so one track's goes
+ * out by itself with it. */
 static void send_reports(NetSession *session, int64_t now_ns)
 {
     uint8_t buffer[RTCP_MAX_BYTES + PEER_TRAILER];
     ByteWriter rtcp = byte_writer(buffer, RTCP_MAX_BYTES);
     RtcpReportBlock blocks[31];
     unsigned count = 0;
+    bool is_first = true;
     for (unsigned i = 0; i < session->net.pipelines->len; i++) {
         TrackPipeline *pipeline = net_pipeline_at(session, i);
         if (!pipeline || !track_pipeline_report_block(pipeline, now_ns, &blocks[count]))
             continue;
-        if (++count < G_N_ELEMENTS(blocks))
+        if (++count < G_N_ELEMENTS(blocks) && !is_first)
             continue;
         rtcp_write_receiver_report(&rtcp, session->net.ssrc, blocks, count, session->net.cname);
+        if (is_first)
+            rtcp_write_reference_time(&rtcp, session->net.ssrc, reference_at(now_ns));
         send_rtcp(session, &rtcp);
+        is_first = false;
         count = 0;
     }
     if (count == 0)
@@ -82,16 +108,19 @@ static void watch_peer(NetSession *session)
 
 static int64_t send_feedback(NetSession *session, int64_t now_ns)
 {
-    uint8_t buffer[RTCP_MAX_BYTES + PEER_TRAILER];
+    uint8_t buffer[RTCP_MAX_BYTES + PEER_TRAILER], second[RTCP_MAX_BYTES + PEER_TRAILER];
     int64_t next_ns = CLOCK_NEVER;
     for (unsigned i = 0; i < session->net.pipelines->len; i++) {
         TrackPipeline *pipeline = net_pipeline_at(session, i);
         if (!pipeline)
             continue;
         ByteWriter rtcp = byte_writer(buffer, RTCP_MAX_BYTES);
-        const int64_t due_ns = track_pipeline_feedback(pipeline, now_ns, session->net.ssrc, &rtcp);
+        ByteWriter again = byte_writer(second, RTCP_MAX_BYTES);
+        const int64_t due_ns =
+            track_pipeline_feedback(pipeline, now_ns, session->net.ssrc, &rtcp, &again);
         next_ns = MIN(next_ns, due_ns);
         send_rtcp(session, &rtcp);
+        send_rtcp(session, &again);
     }
     return next_ns;
 }

@@ -131,6 +131,7 @@ static void make_pipeline(NetSession *session, const NetTrack *track)
         .pool = session->net.pool,
         .keyframe_timeout_ns = session->config.keyframe_timeout_ns,
         .seek_interval_ns = session->config.seek_interval_ns,
+        .round_trip = &session->net.round_trip,
     };
     if (track->track_id >= session->net.pipelines->len)
         g_ptr_array_set_size(session->net.pipelines, (int)track->track_id + 1);
@@ -224,6 +225,7 @@ static void run_reset(NetSession *session)
     session->net.offer_waits = false;
     session->net.heard_datagrams = 0;
     session->net.silent_seconds = 0;
+    session->net.round_trip = (RoundTrip){0};
     session->net.generation++;
 }
 

@@ -44,11 +44,14 @@ struct NetSession {
         unsigned session_version;
         uint32_t ssrc;
         char *cname;
+        int64_t
+            still_until_ns; /* the last time that the thread stood still, as told to the clock */
         GSource *timer;
         int64_t wake_ns, report_ns;
         uint64_t heard_datagrams; /* when the peer was looked at last */
         unsigned silent_seconds;
-    } net; /* only touched on the net thread */
+        RoundTrip round_trip; /* to the server, of the present connection */
+    } net;                    /* only touched on the net thread */
 };
 
 typedef enum {
@@ -86,6 +89,9 @@ void net_start_timer(void *owner, void *message);
 void net_wake_at(NetSession *session, int64_t at_ns);
 /* The clocks' figures and the peer's go to main. */
 void net_publish(NetSession *session);
+/* The server's answer to the reference time that went out with a report: tells the round trip. */
+void net_take_reference_answer(NetSession *session, uint32_t reference, uint32_t delay,
+                               int64_t arrival_ns);
 TrackPipeline *net_pipeline_at(const NetSession *session, unsigned index);
 
 /* net_connection */

@@ -19,6 +19,7 @@ struct PauseGate {
     GatePause pause;       /* the last one */
     int64_t asked_ns;      /* when it was to go on */
     int64_t former_cut_ns; /* of all pauses before it */
+    int64_t former_end_ns; /* of the cut before it: what is older would go back in the file */
     int64_t cut_ns;        /* with it */
 };
 
@@ -43,7 +44,7 @@ PauseGate *pause_gate_new(int64_t patience_ns, PauseGateOut out)
     gate->patience_ns = patience_ns;
     gate->out = out;
     gate->tracks = g_ptr_array_new_with_free_func(g_free);
-    gate->pause.start_ns = gate->pause.end_ns = INT64_MIN;
+    gate->pause.start_ns = gate->pause.end_ns = gate->former_end_ns = INT64_MIN;
     return gate;
 }
 
@@ -224,7 +225,9 @@ void pause_gate_push(GateTrack *track, Frame *frame)
     track->seen_end_ns = frame->pts_ns + frame->duration_ns;
     if (gate->state == GATE_RESUMING && frame->pts_ns >= gate->asked_ns + gate->patience_ns)
         open_at(gate, gate->asked_ns);
-    if (frame->pts_ns < gate->pause.start_ns)
+    if (frame->pts_ns < gate->former_end_ns)
+        drop(track, frame);
+    else if (frame->pts_ns < gate->pause.start_ns)
         pass(track, frame, gate->former_cut_ns);
     else if (gate->state == GATE_OPEN)
         admit(track, frame);
@@ -259,6 +262,8 @@ void pause_gate_pause(PauseGate *gate, int64_t now_ns, bool holds)
         return;
     gate->state = GATE_PAUSED;
     gate->former_cut_ns = gate->cut_ns;
+    if (gate->pause.cut_ns > 0)
+        gate->former_end_ns = gate->pause.end_ns;
     gate->pause = (GatePause){.start_ns = earliest_start(gate, now_ns), .holds = holds};
     gate->pause.end_ns = gate->pause.start_ns;
     gate->out.paused(gate->out.owner, &gate->pause);

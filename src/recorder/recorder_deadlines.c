@@ -251,19 +251,20 @@ static void check_hope(WebRTCRecorder *recorder)
 
 static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 {
-    if (now_ns < recorder->sidecar_due_ns)
-        return;
-    recorder->sidecar_due_ns = now_ns + SIDECAR_INTERVAL_NS;
-    recorder_write_sidecars(recorder);
+    if (now_ns >= recorder->sidecar_due_ns) {
+        recorder->sidecar_due_ns = now_ns + SIDECAR_INTERVAL_NS;
+        recorder->sidecars_left = recorder->outputs->len;
+    }
+    recorder_write_some_sidecars(recorder);
 }
 
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {
-        check_connection,          recorder_check_media,    recorder_check_reconnect,
-        recorder_admit_successors, check_publishers,        check_tracks,
-        recorder_check_encoders,   recorder_check_duration, recorder_check_size,
-        refresh_sidecars,
+        check_connection,    recorder_check_media,      recorder_check_reconnect,
+        recorder_pass_offer, recorder_admit_successors, check_publishers,
+        check_tracks,        recorder_check_encoders,   recorder_check_duration,
+        recorder_check_size, refresh_sidecars,
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (recorder_is_ending(recorder))

@@ -65,57 +65,53 @@ static bool has_slot(const WebRTCRecorder *recorder)
     return slots->used < slots->max;
 }
 
-/* False when every encoder is taken: then the recording ends, or the track goes as published. */
-static bool take_slot(WebRTCRecorder *recorder, TrackContext *track)
+/* The recording ends, or the track goes as published; false: it ends. */
+static bool go_without(WebRTCRecorder *recorder, TrackContext *track, const char *why)
 {
-    EncodeSlots *slots = recorder->environment.encode_slots;
-    if (track->kind != TRACK_VIDEO)
-        return true;
-    if (has_slot(recorder)) {
-        slots->used++;
-        track->holds_encode_slot = true;
-        return true;
-    }
     g_autofree char *name = recorder_track_name(track);
     if (!recorder->request->falls_back && !recorder->started) {
         recorder_fail(recorder, CODE_NO_CAPACITY,
-                      "The %s has to be encoded, but %u of %u encoders are at work; stop a "
-                      "recording, raise encoding.max_encodes, or ask for the fallback \"source\".",
-                      name, slots->used, slots->max);
+                      "The %s has to be encoded, but %s; stop a recording, raise "
+                      "encoding.max_encodes, or ask for the fallback \"source\".",
+                      name, why);
         return false;
     }
     track->goes_without_encoder = true;
     track->plan.treatment = TREATMENT_PASSTHROUGH;
     track->plan.codec = track->announced;
-    g_snprintf(track->plan.why, sizeof track->plan.why,
-               "%u of %u encoders were at work, so it goes as published.", slots->used, slots->max);
-    recorder_note(recorder, "The %s goes as published: %u of %u encoders are at work.", name,
-                  slots->used, slots->max);
+    g_snprintf(track->plan.why, sizeof track->plan.why, "It goes as published: %s.", why);
+    recorder_note(recorder, "The %s goes as published: %s.", name, why);
     return true;
 }
 
-bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
+static bool take_slot(WebRTCRecorder *recorder, TrackContext *track)
 {
-    if (track->plan.treatment != TREATMENT_TRANSCODE || track->encoder)
+    EncodeSlots *slots = recorder->environment.encode_slots;
+    if (track->kind != TRACK_VIDEO)
         return true;
-    if (!take_slot(recorder, track))
+    if (!has_slot(recorder))
         return false;
-    if (track->plan.treatment != TREATMENT_TRANSCODE)
-        return true;
-    const Config *config = recorder->environment.config;
+    slots->used++;
+    track->holds_encode_slot = true;
+    return true;
+}
+
+/* NULL when the system gives no thread. */
+static TrackEncoder *make_encoder(WebRTCRecorder *recorder, TrackContext *track)
+{
     const Quality *quality = recorder->request->quality;
-    recorder_divert(recorder, track);
-    Pool *pool = pool_new(ENCODER_POOL_BYTES);
+    recorder_make_encode_queue(recorder, track);
     track->encoder_codec = track->plan.codec;
     track->encoder_settings = settings_of(recorder, track);
-    const TrackEncoderConfig encoder = {
+    Pool *pool = pool_new(ENCODER_POOL_BYTES);
+    const TrackEncoderConfig config = {
         .track_id = track->id,
         .kind = track->kind,
         .codec = track->plan.codec,
         .settings = track->encoder_settings,
         .published = {track->plan.size.width, track->plan.size.height},
         .ceiling = {quality->max_width, quality->max_height},
-        .encode_timeout_ns = config->encode_timeout_ns,
+        .encode_timeout_ns = recorder->environment.config->encode_timeout_ns,
         .in = track->encode_queue,
         .out = track->queue,
         .counters = &track->counters,
@@ -123,8 +119,27 @@ bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
     };
     const TrackEncoderEvents events = {recorder, recorder->environment.mailbox, on_need_keyframe,
                                        on_failed};
-    track->encoder = track_encoder_new(&encoder, &events);
+    TrackEncoder *encoder = track_encoder_new(&config, &events);
     pool_unref(pool);
+    return encoder;
+}
+
+bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
+{
+    if (track->plan.treatment != TREATMENT_TRANSCODE || track->encoder)
+        return true;
+    if (!take_slot(recorder, track)) {
+        const EncodeSlots *slots = recorder->environment.encode_slots;
+        char why[64];
+        g_snprintf(why, sizeof why, "%u of %u encoders are at work", slots->used, slots->max);
+        return go_without(recorder, track, why);
+    }
+    track->encoder = make_encoder(recorder, track);
+    if (!track->encoder) {
+        release_slot(recorder, track);
+        return go_without(recorder, track, "the system gives no further thread");
+    }
+    recorder_divert(recorder, track);
     return true;
 }
 

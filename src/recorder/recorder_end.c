@@ -30,6 +30,14 @@ static bool had_time(const WebRTCRecorder *recorder, const TrackContext *track)
            recorder->stopped_ns - track->asked_ns >= recorder->environment.config->subscription_ns;
 }
 
+/* Published and removed so quickly that nothing could come of it. */
+static bool was_taken_back(const WebRTCRecorder *recorder, const TrackContext *track)
+{
+    const int64_t lasted_ns = track->removed_ns - track->asked_ns;
+    return !track->published && track->result.frames == 0 && lasted_ns >= 0 &&
+           lasted_ns < recorder->environment.config->subscription_ns;
+}
+
 static void judge_track(const WebRTCRecorder *recorder, TrackContext *track)
 {
     if (track->result.frames > 0) {
@@ -53,7 +61,11 @@ static void judge_track(const WebRTCRecorder *recorder, TrackContext *track)
     Outcome outcome;
     verdict_track(&facts, &outcome);
     const bool is_early = outcome.code == CODE_NO_RTP || outcome.code == CODE_SUBSCRIPTION_TIMEOUT;
-    if (!is_early || had_time(recorder, track))
+    if (is_early && was_taken_back(recorder, track))
+        outcome_set(&track->outcome, OUTCOME_FAILED, CODE_NO_RTP,
+                    "The %s was removed %.3f s after it was published, before anything of it came.",
+                    name, (double)(track->removed_ns - track->asked_ns) / (double)NS_PER_SECOND);
+    else if (!is_early || had_time(recorder, track))
         track->outcome = outcome;
 }
 
@@ -62,8 +74,11 @@ static void judge(WebRTCRecorder *recorder)
     g_autofree Outcome *tracks = g_new0(Outcome, recorder->tracks->len + 1);
     g_autofree Outcome *files = g_new0(Outcome, recorder->outputs->len + 1);
     for (unsigned i = 0; i < recorder->tracks->len; i++) {
-        judge_track(recorder, recorder->tracks->pdata[i]);
-        tracks[i] = ((TrackContext *)recorder->tracks->pdata[i])->outcome;
+        TrackContext *track = recorder->tracks->pdata[i];
+        judge_track(recorder, track);
+        /* Which says so itself, and takes nothing away from what was recorded. */
+        if (!has_media(recorder) || !was_taken_back(recorder, track))
+            tracks[i] = track->outcome;
     }
     for (unsigned i = 0; i < recorder->outputs->len; i++)
         files[i] = ((OutputSlot *)recorder->outputs->pdata[i])->failure;
@@ -131,15 +146,21 @@ static void close_sidecars(WebRTCRecorder *recorder)
     bool must_keep = may_keep && !has_media(recorder);
     if (must_keep && recorder->outputs->len == 0)
         keep_failed_sidecar(recorder);
-    recorder_write_sidecars(recorder);
     for (unsigned i = 0; i < recorder->outputs->len; i++) {
         OutputSlot *slot = recorder->outputs->pdata[i];
-        const bool keep = slot->file_count > 0 || must_keep;
+        if (slot->file_count == 0 && !must_keep)
+            sidecar_close(g_steal_pointer(&slot->sidecar), false);
         must_keep = must_keep && slot->file_count > 0;
+    }
+    recorder_write_sidecars(recorder);
+    recorder->lacks_sidecar = recorder->lacks_sidecar || recorder->outputs->len == 0;
+    for (unsigned i = 0; i < recorder->outputs->len; i++) {
+        OutputSlot *slot = recorder->outputs->pdata[i];
+        if (!slot->sidecar)
+            continue;
         g_autofree char *path = g_strdup(sidecar_path(slot->sidecar));
-        sidecar_close(g_steal_pointer(&slot->sidecar), keep);
-        if (keep)
-            recorder->out.sidecar_closed(recorder->out.owner, path);
+        sidecar_close(g_steal_pointer(&slot->sidecar), true);
+        recorder->out.sidecar_closed(recorder->out.owner, path);
     }
 }
 
@@ -152,7 +173,7 @@ static void conclude(WebRTCRecorder *recorder)
         outcome_set(&recorder->outcome, OUTCOME_FAILED, CODE_CANCELLED,
                     "The recording was discarded, as asked.");
     }
-    recorder->ended_wall_ns = clock_wall_ns();
+    recorder->ended_wall_ns = recorder_wall_ns(recorder);
     close_sidecars(recorder);
     if (recorder->outcome.code == CODE_NONE)
         log_info("recorder", recorder->request->mint_id, "Recording complete (%s).",
@@ -181,7 +202,7 @@ static void begin_stop(WebRTCRecorder *recorder)
     recorder->stopped_ns = clock_monotonic_ns();
     recorder->stop_deadline_ns = recorder->stopped_ns + NET_STOP_DEADLINE_NS;
     recorder_set_state(recorder, EVENT_STOP);
-    reconnection_done(&recorder->reconnection);
+    reconnection_done(&recorder->reconnection, recorder->stopped_ns);
     recorder_leave(recorder);
     if (recorder->net)
         net_session_stop(recorder->net);

@@ -25,7 +25,7 @@ void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
     }
 }
 
-void recorder_divert(WebRTCRecorder *recorder, TrackContext *track)
+void recorder_make_encode_queue(const WebRTCRecorder *recorder, TrackContext *track)
 {
     const Config *config = recorder->environment.config;
     const bool is_video = track->kind == TRACK_VIDEO;
@@ -33,6 +33,11 @@ void recorder_divert(WebRTCRecorder *recorder, TrackContext *track)
         track->encode_queue = bounded_queue_new(
             track->kind, is_video ? config->video_max_items : config->audio_max_items,
             config->queue_max_bytes);
+}
+
+void recorder_divert(WebRTCRecorder *recorder, TrackContext *track)
+{
+    recorder_make_encode_queue(recorder, track);
     if (!track->is_diverted && track->asked)
         net_session_set_queue(recorder->net, track->id, track->encode_queue, false);
     track->is_diverted = true;

@@ -20,7 +20,7 @@ static void on_opened(void *owner, const char *path, Container container)
         slot->container = container;
     }
     recorder_note(pair->recorder, "Writing %s.", path);
-    recorder_write_sidecars(pair->recorder);
+    pair->recorder->sidecar_due_ns = 0; /* with those of others that begin now */
 }
 
 static void on_track_started(void *owner, unsigned track_id)
@@ -34,7 +34,7 @@ static void on_track_started(void *owner, unsigned track_id)
     if (!recorder->started) {
         recorder->started = true;
         recorder->started_ns = clock_monotonic_ns();
-        recorder->started_wall_ns = clock_wall_ns();
+        recorder->started_wall_ns = recorder_wall_ns(recorder);
     }
     if (!recorder_is_ending(recorder))
         recorder_advance(recorder);
@@ -90,7 +90,7 @@ static char *choose_stem(const WebRTCRecorder *recorder, const TrackContext *tra
         .track_type = track_kind_name(track->kind),
         .track_source = track_source_name(track->source),
         .mint_id = request->mint_id,
-        .time_wall_ns = clock_wall_ns(),
+        .time_wall_ns = recorder_wall_ns(recorder),
         .screen_share = track_context_is_screen(track),
         .several_outputs = recorder->outputs->len > 0,
         .nth = track->nth,
@@ -137,7 +137,7 @@ static bool open_slot(WebRTCRecorder *recorder, OutputSlot *slot, const TrackCon
         .audio_only = recorder->request->audio_only,
         .finalize_max_bytes = recorder->environment.config->finalize_max_bytes,
         .title = recorder->room_name,
-        .started_at_wall_ns = clock_wall_ns(),
+        .started_at_wall_ns = recorder_wall_ns(recorder),
     };
     const OutputOwner pair = {recorder, slot};
     const OutputEvents events = {
@@ -169,6 +169,8 @@ OutputSlot *recorder_output_for(WebRTCRecorder *recorder, const TrackContext *tr
         return NULL;
     }
     g_ptr_array_add(recorder->outputs, slot);
-    recorder_write_sidecars(recorder);
+    if (recorder->outputs->len <= SIDECARS_AT_ONCE)
+        recorder_write_sidecar(recorder, slot);
+    recorder->sidecar_due_ns = 0;
     return slot;
 }

@@ -17,6 +17,7 @@
 #include "signal/signal_client.h"
 
 #define RECORDER_MAX_TRACKS MEDIA_CLOCK_MAX_TRACKS
+#define SIDECARS_AT_ONCE 16
 
 typedef struct {
     int64_t at_ns;
@@ -39,6 +40,15 @@ typedef struct {
     uint64_t seen, largest;
 } SizeWindow;
 
+/* One offer is with the net side at a time; of those that come meanwhile only the newest counts. */
+typedef struct {
+    char *sdp; /* the one that waits, or NULL */
+    uint32_t id;
+    bool is_out;    /* one is not answered yet */
+    int64_t due_ns; /* of the next one */
+    bool is_told;   /* that there are too many */
+} OfferGate;
+
 struct WebRTCRecorder {
     RecorderEnvironment environment;
     RecordingRequest *request;
@@ -56,6 +66,7 @@ struct WebRTCRecorder {
     GPtrArray *successors;  /* published while their seat is taken; owned by recorder_tracks */
     GHashTable *publishers; /* identity -> number + 1 */
 
+    OfferGate offers;
     char *room_name, *room_sid, *server_version;
     bool joined, peer_connected;
     PeerState peer_state;
@@ -68,6 +79,7 @@ struct WebRTCRecorder {
     int64_t connected_ns, subscribed_ns; /* when; 0 = not yet */
     int64_t no_publisher_since_ns;
     int64_t sidecar_due_ns;
+    unsigned sidecars_left; /* to be written, the last outputs first */
     int64_t stop_deadline_ns;
 
     int64_t media_lost_ns;   /* when the connection fell silent or closed; 0 = it lives */
@@ -78,7 +90,8 @@ struct WebRTCRecorder {
     LayerControl layer_control;
     RecorderPauses pauses;
     SizeWindow size_window;
-    bool is_discarded; /* nothing of it is to stay on disk */
+    bool lacks_sidecar; /* the last one could not be written */
+    bool is_discarded;  /* nothing of it is to stay on disk */
 
     CheckItem checklist[CHECK_COUNT];
     EndReason end_reason;
@@ -98,6 +111,9 @@ void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event);
 void recorder_advance(WebRTCRecorder *recorder);
 void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+/* Wall clock time as of the request and what has passed since: whoever sets the clock meanwhile
+ * moves nothing. */
+int64_t recorder_wall_ns(const WebRTCRecorder *recorder);
 void recorder_leave(WebRTCRecorder *recorder);
 /* The server's last one, or where that has expired one of our own, for the room of now. */
 void recorder_renew_token(WebRTCRecorder *recorder);
@@ -112,6 +128,9 @@ static inline bool recorder_is_reconnecting(const WebRTCRecorder *recorder)
 
 /* recorder_signal */
 void recorder_connect(WebRTCRecorder *recorder);
+/* Hands on the offer that waits when it is its turn. */
+void recorder_pass_offer(WebRTCRecorder *recorder, int64_t now_ns);
+void recorder_forget_offers(WebRTCRecorder *recorder);
 
 /* recorder_reconnect */
 /* The present attempt, or the connection, is lost; `why` is a sentence. A resume follows where
@@ -143,6 +162,8 @@ char *recorder_track_name(const TrackContext *track); /* "camera of alice" */
 /* recorder_input */
 void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
                          const Publication *publication);
+/* Makes its `encode_queue`, where there is none yet. */
+void recorder_make_encode_queue(const WebRTCRecorder *recorder, TrackContext *track);
 /* Its frames go to `encode_queue` from now on. */
 void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
 /* What arrives is not what was announced, or what came before. */
@@ -191,4 +212,7 @@ void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_discard_outputs(WebRTCRecorder *recorder);
 
 /* recorder_status */
+void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot);
 void recorder_write_sidecars(WebRTCRecorder *recorder);
+/* At most SIDECARS_AT_ONCE of `sidecars_left`: each holds all of the recording. */
+void recorder_write_some_sidecars(WebRTCRecorder *recorder);

@@ -61,12 +61,45 @@ static void on_resumed(void *owner)
         recorder_signal_answered(recorder);
 }
 
+/* Ten a second, after twenty at once: a server makes one for each publisher that comes or goes, and
+ * waits for the answer. */
+#define OFFER_INTERVAL_NS (100 * NS_PER_MS)
+#define OFFER_BURST_NS (2 * NS_PER_SECOND)
+
+void recorder_forget_offers(WebRTCRecorder *recorder)
+{
+    g_clear_pointer(&recorder->offers.sdp, g_free);
+    recorder->offers.is_out = false;
+}
+
+void recorder_pass_offer(WebRTCRecorder *recorder, int64_t now_ns)
+{
+    OfferGate *offers = &recorder->offers;
+    if (offers->sdp == NULL || offers->is_out || now_ns < offers->due_ns)
+        return;
+    offers->due_ns = MAX(offers->due_ns, now_ns - OFFER_BURST_NS) + OFFER_INTERVAL_NS;
+    offers->is_out = true;
+    net_session_offer(recorder->net, offers->sdp, offers->id);
+    g_clear_pointer(&offers->sdp, g_free);
+}
+
 static void on_offer(void *owner, const char *sdp, uint32_t id, GHashTable *mids)
 {
     (void)mids;
     WebRTCRecorder *recorder = owner;
-    if (!recorder_is_ending(recorder))
-        net_session_offer(recorder->net, sdp, id);
+    OfferGate *offers = &recorder->offers;
+    const int64_t now_ns = clock_monotonic_ns();
+    if (recorder_is_ending(recorder))
+        return;
+    if (offers->sdp != NULL && now_ns < offers->due_ns && !offers->is_told) {
+        offers->is_told = true;
+        recorder_note(recorder, "The server makes more than ten offers a second; of those that "
+                                "wait only the newest is answered.");
+    }
+    g_free(offers->sdp);
+    offers->sdp = g_strdup(sdp);
+    offers->id = id;
+    recorder_pass_offer(recorder, now_ns);
 }
 
 static void on_candidate(void *owner, const char *candidate)
@@ -222,6 +255,7 @@ void recorder_connect(WebRTCRecorder *recorder)
         .token = recorder->token,
         .ca_file = recorder->request->ca_file,
         .connect_timeout_ns = recorder->environment.config->connection_ns,
+        .watch = recorder->environment.socket_watch,
     };
     recorder->signal =
         signal_client_new(&config, signal_out(recorder), recorder_room_view_out(recorder));

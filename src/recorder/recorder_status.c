@@ -107,6 +107,7 @@ static void copy_slot(const OutputSlot *slot, OutputStatus *status)
         const OutputProgress progress = output_progress(slot->output);
         status->bytes = progress.bytes;
         status->duration_ns = progress.duration_ns;
+        status->room_offset_ns = progress.zero_ns;
     }
 }
 
@@ -234,7 +235,7 @@ static void copy_checklist(WebRTCRecorder *recorder, RecordingStatus *status)
         .connection_failed = code != CODE_NONE && recorder->connected_ns == 0,
         .connection_why = recorder->cause.sentence,
     };
-    checklist_update(recorder->checklist, status, &facts, clock_wall_ns());
+    checklist_update(recorder->checklist, status, &facts, recorder_wall_ns(recorder));
     memcpy(status->checklist, recorder->checklist, sizeof status->checklist);
 }
 
@@ -266,31 +267,62 @@ void recorder_note_checklist(WebRTCRecorder *recorder)
 
 /* ---- sidecars ---- */
 
-static JsonNode *sidecar_root(const OutputSlot *slot, JsonObject *recording)
+/* The recording as text, which all its sidecars share: with a hundred tracks it is long. */
+static char *recording_text(WebRTCRecorder *recorder)
 {
-    JsonObject *root = json_object_new();
-    json_object_set_string_member(root, "roomtape", ROOMTAPE_VERSION);
-    json_object_set_string_member(root, "state",
-                                  slot->finished || !slot->output ? "finished" : "recording");
-    json_object_set_string_member(root, "identity", slot->identity);
-    json_object_set_boolean_member(root, "screen_share", slot->screen_share);
-    json_object_set_object_member(root, "recording", recording);
+    RecordingStatus *status = webrtc_recorder_status(recorder);
     JsonNode *node = json_node_new(JSON_NODE_OBJECT);
-    json_node_take_object(node, root);
-    return node;
+    json_node_take_object(node, status_json(status));
+    char *text = json_to_string(node, TRUE);
+    json_node_unref(node);
+    recording_status_free(status);
+    return text;
+}
+
+static void write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot, const char *recording)
+{
+    g_autoptr(JsonNode) identity = json_node_new(JSON_NODE_VALUE);
+    g_autoptr(GError) error = NULL;
+    json_node_set_string(identity, slot->identity);
+    g_autofree char *quoted = json_to_string(identity, FALSE);
+    g_autofree char *text = g_strdup_printf(
+        "{\n  \"roomtape\" : \"%s\",\n  \"state\" : \"%s\",\n  \"identity\" : %s,\n"
+        "  \"screen_share\" : %s,\n  \"recording\" : %s\n}\n",
+        ROOMTAPE_VERSION, slot->finished || !slot->output ? "finished" : "recording", quoted,
+        slot->screen_share ? "true" : "false", recording);
+    if (sidecar_write(slot->sidecar, text, &error))
+        return;
+    recorder->lacks_sidecar = true;
+    log_warning("recorder", recorder->request->mint_id, "%s", error->message);
+}
+
+void recorder_write_sidecar(WebRTCRecorder *recorder, const OutputSlot *slot)
+{
+    g_autofree char *recording = recording_text(recorder);
+    write_sidecar(recorder, slot, recording);
+}
+
+static void write_sidecars(WebRTCRecorder *recorder, unsigned start, unsigned end)
+{
+    if (start == end)
+        return;
+    g_autofree char *recording = recording_text(recorder);
+    for (unsigned i = start; i < end; i++) {
+        const OutputSlot *slot = recorder->outputs->pdata[i];
+        if (slot->sidecar)
+            write_sidecar(recorder, slot, recording);
+    }
 }
 
 void recorder_write_sidecars(WebRTCRecorder *recorder)
 {
-    if (recorder->outputs->len == 0)
-        return;
-    RecordingStatus *status = webrtc_recorder_status(recorder);
-    for (unsigned i = 0; i < recorder->outputs->len; i++) {
-        OutputSlot *slot = recorder->outputs->pdata[i];
-        g_autoptr(GError) error = NULL;
-        if (slot->sidecar &&
-            !sidecar_write(slot->sidecar, sidecar_root(slot, status_json(status)), &error))
-            log_warning("recorder", recorder->request->mint_id, "%s", error->message);
-    }
-    recording_status_free(status);
+    recorder->lacks_sidecar = false;
+    write_sidecars(recorder, 0, recorder->outputs->len);
+}
+
+void recorder_write_some_sidecars(WebRTCRecorder *recorder)
+{
+    const unsigned end = recorder->sidecars_left;
+    recorder->sidecars_left -= MIN(end, SIDECARS_AT_ONCE);
+    write_sidecars(recorder, recorder->sidecars_left, end);
 }

@@ -292,7 +292,8 @@ static void on_track_published(void *owner, const Participant *participant,
         return;
     if (recorder->request->audio_only && publication->kind == TRACK_VIDEO)
         return;
-    if (has_live_seat(recorder, participant->identity, publication))
+    if (recorder->successors->len < RECORDER_MAX_TRACKS &&
+        has_live_seat(recorder, participant->identity, publication))
         let_wait(recorder, publication);
     else
         admit(recorder, participant, publication);
@@ -327,7 +328,9 @@ static void on_track_unpublished(void *owner, const Participant *participant,
     if (!track || recorder_is_ending(recorder))
         return;
     track->published = false;
+    track->removed_ns = clock_monotonic_ns();
     track->stalled = false;
+    recorder->no_publisher_since_ns = 0;
     g_autofree char *name = recorder_track_name(track);
     recorder_note(recorder, "The %s is no longer published.", name);
     net_session_unbind(recorder->net, publication->sid);

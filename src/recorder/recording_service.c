@@ -4,13 +4,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "recorder/machine_limits.h"
+#include "recorder/recovery.h"
 #include "recorder/webrtc_recorder.h"
-#include "sink/inspect.h"
 #include "store/catalog.h"
 #include "store/status_json.h"
 #include "transport/mailbox_source.h"
+#include "transport/sctp_stack.h"
 
 #define TICK_MS 100
+#define STILL_NS (1500 * NS_PER_MS)
 #define MEMORY_MAX 1000 /* finished recordings that are remembered without a catalog */
 #define NET_THREADS_MAX 16
 #define SINK_THREADS_MAX 8
@@ -29,17 +32,20 @@ struct WebRTCRecordingService {
     Mailbox *mailbox;
     GSource *mailbox_source;
     guint ticker;
+    int64_t ticked_ns;
+    MemoryReturn memory_return;
     NetThread *net_threads[NET_THREADS_MAX];
     unsigned net_thread_count, next_net_thread;
     SinkPool *sink_pool;
+    SocketWatch *socket_watch;
     EncodeSlots encode_slots;
     GHashTable *active; /* mint_id -> WebRTCRecorder* */
     GPtrArray *stopped; /* of WebRTCRecorder*, to be freed at the next tick */
     GPtrArray *watches; /* of Watch* */
     unsigned last_watch;
     Catalog *catalog;   /* or NULL */
-    GHashTable *memory; /* without a catalog: mint_id -> JsonObject* */
-    unsigned recovered;
+    Recovery *recovery; /* with a catalog */
+    GHashTable *memory; /* those that no sidecar tells of: mint_id -> JsonObject* */
     uint64_t results[CODE_COUNT];
     void (*all_stopped)(void *owner);
     void *all_stopped_owner;
@@ -134,7 +140,8 @@ static void remember(WebRTCRecordingService *service, WebRTCRecorder *recorder)
 {
     RecordingStatus *status = webrtc_recorder_status(recorder);
     service->results[status->outcome.code]++;
-    if (service->memory && !status->discarded && g_hash_table_size(service->memory) < MEMORY_MAX)
+    const bool is_on_disk = service->catalog && !webrtc_recorder_lacks_sidecar(recorder);
+    if (!is_on_disk && !status->discarded && g_hash_table_size(service->memory) < MEMORY_MAX)
         g_hash_table_replace(service->memory, g_strdup(status->mint_id), status_json(status));
     recording_status_free(status);
 }
@@ -173,6 +180,7 @@ static void collect_stopped(WebRTCRecordingService *service)
         g_hash_table_iter_steal(&iterator);
         g_ptr_array_add(service->stopped, recorder);
     }
+    service->memory_return.is_wanted |= service->stopped->len > 0;
     g_ptr_array_set_size(service->stopped, 0);
 }
 
@@ -185,76 +193,95 @@ static void tell_all_stopped(WebRTCRecordingService *service)
     all_stopped(service->all_stopped_owner);
 }
 
+/* What came meanwhile is to be read before anybody looks at deadlines. */
+static bool stood_still(WebRTCRecordingService *service, int64_t now_ns)
+{
+    const int64_t still_ns = now_ns - service->ticked_ns;
+    const bool is_late = service->ticked_ns > 0 && still_ns > STILL_NS;
+    GHashTableIter iterator;
+    gpointer value;
+    service->ticked_ns = now_ns;
+    g_hash_table_iter_init(&iterator, service->active);
+    while (is_late && g_hash_table_iter_next(&iterator, NULL, &value))
+        webrtc_recorder_stood_still(value, still_ns);
+    return is_late;
+}
+
 static gboolean on_tick(gpointer data)
 {
     WebRTCRecordingService *service = data;
     const int64_t now_ns = clock_monotonic_ns();
     GHashTableIter iterator;
     gpointer value;
+    if (stood_still(service, now_ns))
+        return G_SOURCE_CONTINUE;
     g_hash_table_iter_init(&iterator, service->active);
     while (g_hash_table_iter_next(&iterator, NULL, &value))
         webrtc_recorder_tick(value, now_ns);
     call_watches(service);
     collect_stopped(service);
+    machine_return_memory(&service->memory_return, now_ns);
     tell_all_stopped(service);
     return G_SOURCE_CONTINUE;
 }
 
 /* ---- life ---- */
 
-static bool measure(const char *path, int64_t *ret_duration_ns)
-{
-    g_autofree Inspection *inspection = g_new0(Inspection, 1);
-    char problem[256];
-    if (!inspect_file(path, inspection, problem, sizeof problem))
-        return false;
-    *ret_duration_ns = inspection->duration_ns;
-    return true;
-}
-
 static void open_catalog(WebRTCRecordingService *service)
 {
-    service->catalog = catalog_new(service->config->output_dir);
-    service->recovered = catalog_recover(service->catalog, measure);
-    if (service->recovered > 0)
-        log_warning("service", NULL,
-                    "%u recordings were interrupted by a crash and are closed now.",
-                    service->recovered);
+    const Config *config = service->config;
+    service->catalog = catalog_new(config->output_dir);
+    service->recovery = recovery_new(&(RecoveryConfig){.catalog = service->catalog,
+                                                       .sink_pool = service->sink_pool,
+                                                       .mailbox = service->mailbox,
+                                                       .max_bytes = config->finalize_max_bytes});
 }
 
-static void start_threads(WebRTCRecordingService *service)
+/* False when the system gives no more threads or descriptors. */
+static bool start_threads(WebRTCRecordingService *service)
 {
     const unsigned cores = g_get_num_processors();
     const unsigned wanted = service->config->net_threads;
-    service->net_thread_count = CLAMP(wanted > 0 ? wanted : cores, 1, NET_THREADS_MAX);
-    for (unsigned i = 0; i < service->net_thread_count; i++) {
+    const unsigned nets = CLAMP(wanted > 0 ? wanted : cores, 1, NET_THREADS_MAX);
+    for (unsigned i = 0; i < nets; i++) {
         char name[16];
         g_snprintf(name, sizeof name, "net-%u", i);
         service->net_threads[i] = net_thread_new(name);
+        if (!service->net_threads[i])
+            return false;
+        service->net_thread_count++;
     }
     service->encode_slots.max =
         service->config->max_encodes > 0 ? service->config->max_encodes : cores;
     const unsigned sinks = service->config->sink_threads;
     service->sink_pool = sink_pool_new(CLAMP(sinks > 0 ? sinks : cores, 1, SINK_THREADS_MAX));
+    return service->sink_pool && sctp_stack_thread();
 }
 
-WebRTCRecordingService *recording_service_new(const Config *config, bool use_catalog)
+WebRTCRecordingService *recording_service_new(const Config *config, bool use_catalog,
+                                              Outcome *ret_refusal)
 {
     WebRTCRecordingService *service = g_new0(WebRTCRecordingService, 1);
     service->config = config;
-    service->mailbox = mailbox_new();
-    service->mailbox_source =
-        mailbox_source_attach(service->mailbox, g_main_context_get_thread_default());
     service->active =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)webrtc_recorder_free);
     service->stopped = g_ptr_array_new_with_free_func((GDestroyNotify)webrtc_recorder_free);
     service->watches = g_ptr_array_new_with_free_func(watch_free);
-    start_threads(service);
+    service->memory =
+        g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_object_unref);
+    service->socket_watch = socket_watch_new();
+    service->mailbox = mailbox_new();
+    if (!service->mailbox || !start_threads(service)) {
+        recording_service_free(service);
+        outcome_set(ret_refusal, OUTCOME_FAILED, CODE_NO_CAPACITY,
+                    "The system gives no further threads or descriptors; raise its limits "
+                    "(TasksMax and LimitNOFILE, ulimit -u and -n).");
+        return NULL;
+    }
+    service->mailbox_source =
+        mailbox_source_attach(service->mailbox, g_main_context_get_thread_default());
     if (use_catalog)
         open_catalog(service);
-    else
-        service->memory = g_hash_table_new_full(g_str_hash, g_str_equal, g_free,
-                                                (GDestroyNotify)json_object_unref);
     service->ticker = g_timeout_add(TICK_MS, on_tick, service);
     return service;
 }
@@ -263,34 +290,49 @@ void recording_service_free(WebRTCRecordingService *service)
 {
     if (!service)
         return;
-    g_source_remove(service->ticker);
+    if (service->ticker)
+        g_source_remove(service->ticker);
     g_ptr_array_unref(service->watches);
     g_ptr_array_unref(service->stopped);
     g_hash_table_unref(service->active);
     for (unsigned i = 0; i < service->net_thread_count; i++)
         net_thread_free(service->net_threads[i]);
     sink_pool_free(service->sink_pool);
-    g_source_destroy(service->mailbox_source);
-    g_source_unref(service->mailbox_source);
+    recovery_free(service->recovery);
+    socket_watch_unref(service->socket_watch);
+    if (service->mailbox_source)
+        g_source_destroy(service->mailbox_source);
+    g_clear_pointer(&service->mailbox_source, g_source_unref);
     mailbox_free(service->mailbox);
     catalog_free(service->catalog);
-    if (service->memory)
-        g_hash_table_unref(service->memory);
+    g_hash_table_unref(service->memory);
     g_free(service);
 }
 
 unsigned recording_service_recovered(const WebRTCRecordingService *service)
 {
-    return service->recovered;
+    return service->recovery ? recovery_found(service->recovery) : 0;
 }
 
 /* ---- starting ---- */
+
+/* They have not taken yet what they will need. */
+static unsigned count_starting(const WebRTCRecordingService *service)
+{
+    GHashTableIter iterator;
+    gpointer value;
+    unsigned count = 0;
+    g_hash_table_iter_init(&iterator, service->active);
+    while (g_hash_table_iter_next(&iterator, NULL, &value))
+        count += webrtc_recorder_state(value) < RECORDING_RECORDING;
+    return count;
+}
 
 static bool check_capacity(const WebRTCRecordingService *service, Outcome *ret_refusal)
 {
     const unsigned active = g_hash_table_size(service->active);
     if (active < service->config->max_recordings)
-        return true;
+        return machine_has_descriptors(1 + count_starting(service), ret_refusal);
     outcome_set(ret_refusal, OUTCOME_FAILED, CODE_NO_CAPACITY,
                 "%u recordings run, and service.max_recordings is %u.", active,
                 service->config->max_recordings);
@@ -325,6 +367,7 @@ const char *recording_service_start(WebRTCRecordingService *service, const Recor
         .net_thread = service->net_threads[service->next_net_thread],
         .sink_pool = service->sink_pool,
         .mailbox = service->mailbox,
+        .socket_watch = service->socket_watch,
     };
     service->next_net_thread = (service->next_net_thread + 1) % service->net_thread_count;
     const RecorderOut out = {
@@ -334,8 +377,7 @@ const char *recording_service_start(WebRTCRecordingService *service, const Recor
     };
     WebRTCRecorder *recorder = webrtc_recorder_new(&environment, request, out);
     const char *mint_id = webrtc_recorder_mint_id(recorder);
-    if (service->memory)
-        g_hash_table_remove(service->memory, mint_id);
+    g_hash_table_remove(service->memory, mint_id);
     g_hash_table_insert(service->active, (char *)mint_id, recorder);
     webrtc_recorder_start(recorder);
     return mint_id;
@@ -414,10 +456,9 @@ RecordingStatus *recording_service_status(WebRTCRecordingService *service, const
 
 JsonObject *recording_service_finished(WebRTCRecordingService *service, const char *mint_id)
 {
-    if (service->memory) {
-        JsonObject *known = g_hash_table_lookup(service->memory, mint_id);
+    JsonObject *known = g_hash_table_lookup(service->memory, mint_id);
+    if (known || !service->catalog)
         return known ? json_object_ref(known) : NULL;
-    }
     g_autoptr(JsonNode) node = catalog_find(service->catalog, mint_id);
     return node && JSON_NODE_HOLDS_OBJECT(node) ? json_node_dup_object(node) : NULL;
 }

@@ -14,7 +14,8 @@ typedef struct WebRTCRecordingService WebRTCRecordingService;
 /* `use_catalog`: closes what a crash left in config->output_dir and answers for finished
  * recordings from there (serve); else they are kept in memory until the end (record). `config` is
  * borrowed. */
-WebRTCRecordingService *recording_service_new(const Config *config, bool use_catalog);
+WebRTCRecordingService *recording_service_new(const Config *config, bool use_catalog,
+                                              Outcome *ret_refusal);
 
 /* After recording_service_stop_all() has called back, or at once (recordings are then lost to
  * `kill`: their fragments stay). */

@@ -43,11 +43,12 @@ typedef struct {
     char *sid, *participant_sid;
     Codec announced;
     bool published, muted, paused;
-    bool was_unmuted; /* at any time */
-    bool asked;       /* subscribe was sent */
-    bool confirmed;   /* it was in an offer */
-    bool on_track;    /* its first packet came */
-    bool started;     /* its first frame is in the file */
+    int64_t removed_ns; /* when it was unpublished last */
+    bool was_unmuted;   /* at any time */
+    bool asked;         /* subscribe was sent */
+    bool confirmed;     /* it was in an offer */
+    bool on_track;      /* its first packet came */
+    bool started;       /* its first frame is in the file */
     bool stalled;
     int64_t asked_ns;  /* when the patience of the present attempt began */
     int64_t polled_ns; /* last time the server was asked again */

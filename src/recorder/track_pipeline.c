@@ -4,16 +4,25 @@
 
 #include "base/clock.h"
 #include "depay/depayloader.h"
+#include "depay/keyframe_start.h"
 
 #define PLI_SPACING_NS (500 * NS_PER_MS)
 #define PLI_BACK_OFF_MAX_NS (16 * NS_PER_SECOND)
+/* From the server to the publisher and back, and until a picture is encoded. */
+#define KEYFRAME_MAKING_NS (500 * NS_PER_MS)
 /* The server begins every track with a key frame: only when it does not come is one asked for. */
 #define FIRST_KEYFRAME_PATIENCE_NS (300 * NS_PER_MS)
+#define ENCODING_MIN_NS (2 * NS_PER_MS)
 #define NACKS_AT_ONCE 256
+/* A publisher who answers none makes nobody wait for what is missing. */
+#define HOLDING_PLIS 2
 #define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
 #define INPUT_CHANGES_MAX 256 /* told; somebody may change at every picture */
 
+#define PATIENCE_NS (200 * NS_PER_MS) /* the writer looks four times as often */
+
 struct TrackPipeline {
+    int64_t patient_until_ns;
     TrackPipelineConfig config;
     TrackPipelineOut out;
     Receiver *receiver; /* NULL while nothing is subscribed */
@@ -22,6 +31,7 @@ struct TrackPipeline {
     uint32_t ssrc;
     bool seen_packet;    /* since the last bind */
     bool registered;     /* with the clock, since the last bind */
+    int64_t last_pts_ns; /* of the last frame */
     bool head_known;     /* and told */
     int64_t head_end_ns; /* up to where it reaches */
     bool nacks_open;
@@ -32,7 +42,10 @@ struct TrackPipeline {
     int64_t layer_deadline_ns; /* 0 = it begins with the next picture */
 
     bool keyframe_wanted;
+    bool keyframe_begun; /* the wanted one: its first packet is here */
+    bool server_is_deaf; /* to NACKs: it heard a PLI, and no key frame went out since */
     int64_t pli_due_ns, last_pli_ns, pli_back_off_ns;
+    unsigned plis_unanswered;
     int64_t last_keyframe_ns;
 };
 
@@ -40,17 +53,25 @@ static void want_keyframe(TrackPipeline *pipeline, int64_t due_ns)
 {
     if (pipeline->config.kind != TRACK_VIDEO)
         return;
-    if (!pipeline->keyframe_wanted)
-        pipeline->pli_back_off_ns = pipeline->config.keyframe_timeout_ns;
-    else if (due_ns >= pipeline->pli_due_ns)
+    if (!pipeline->keyframe_wanted) {
+        pipeline->keyframe_begun = false;
+        pipeline->plis_unanswered = 0;
+        pipeline->pli_back_off_ns = 0;
+    } else if (pipeline->keyframe_begun || due_ns >= pipeline->pli_due_ns) {
         return;
+    }
     pipeline->keyframe_wanted = true;
     pipeline->pli_due_ns = MAX(due_ns, pipeline->last_pli_ns + PLI_SPACING_NS);
 }
 
+/* What gets lost before the key frame that was asked for needs no other one; what gets lost of it
+ * does. */
 static void on_need_keyframe(void *owner)
 {
     TrackPipeline *pipeline = owner;
+    if (pipeline->plis_unanswered > 0 && pipeline->keyframe_wanted && !pipeline->keyframe_begun)
+        return;
+    pipeline->keyframe_begun = false;
     const int64_t now_ns = atomic_load(&pipeline->config.counters->last_packet_ns);
     const bool is_first = atomic_load(&pipeline->config.counters->keyframes) == 0;
     want_keyframe(pipeline, is_first ? now_ns + FIRST_KEYFRAME_PATIENCE_NS : now_ns);
@@ -59,7 +80,8 @@ static void on_need_keyframe(void *owner)
 static void note_keyframe(TrackPipeline *pipeline, const Frame *frame)
 {
     ledger_add(&pipeline->config.counters->keyframes, 1);
-    pipeline->keyframe_wanted = false;
+    pipeline->keyframe_wanted = pipeline->keyframe_wanted && pipeline->server_is_deaf &&
+                                receiver_is_lossy(pipeline->receiver, frame->arrival_ns);
     pipeline->last_keyframe_ns = frame->arrival_ns;
 }
 
@@ -85,7 +107,10 @@ static bool place_on_timeline(TrackPipeline *pipeline, Frame *frame)
 {
     if (!pipeline->registered || !ask_clock(&pipeline->config, frame))
         return false;
-    frame->pts_ns -= codec_decoder_delay_ns(frame->codec);
+    /* One codec may follow another that has no delay. */
+    frame->pts_ns =
+        MAX(frame->pts_ns - codec_decoder_delay_ns(frame->codec), pipeline->last_pts_ns);
+    pipeline->last_pts_ns = frame->pts_ns;
     return true;
 }
 
@@ -93,6 +118,8 @@ static void enqueue(TrackPipeline *pipeline, Frame *frame)
 {
     LedgerRow *row = &pipeline->config.counters->ledger.rows[STAGE_QUEUE];
     ledger_add(&row->in, 1);
+    if (frame->arrival_ns < pipeline->patient_until_ns)
+        bounded_queue_wait_room(pipeline->config.queue, PATIENCE_NS);
     const QueuePut put = bounded_queue_put(pipeline->config.queue, frame);
     if (put.dropped > 0)
         ledger_add(&row->dropped[DROP_QUEUE_FULL], put.dropped);
@@ -216,6 +243,7 @@ TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipeli
     TrackPipeline *pipeline = g_new0(TrackPipeline, 1);
     pipeline->config = *config;
     pipeline->config.pool = pool_ref(config->pool);
+    pipeline->last_pts_ns = INT64_MIN;
     pipeline->out = out;
     pipeline->depayloader = depayloader_new(
         config->kind, config->pool, &config->counters->ledger.rows[STAGE_DEPAY],
@@ -254,6 +282,7 @@ void track_pipeline_bind(TrackPipeline *pipeline, uint32_t ssrc, uint32_t rtx_ss
     receiver_free(pipeline->receiver);
     pipeline->receiver =
         receiver_new(&config, (ReceiverOut){.owner = pipeline, .packet = on_packet});
+    track_pipeline_round_trip_changed(pipeline);
     pipeline->ssrc = ssrc;
     pipeline->seen_packet = false;
     pipeline->registered = false;
@@ -284,6 +313,11 @@ void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool
         want_keyframe(pipeline, 0);
 }
 
+void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns)
+{
+    pipeline->patient_until_ns = until_ns;
+}
+
 void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height)
 {
     pipeline->layer_length = MAX(width, height);
@@ -296,11 +330,53 @@ static int64_t pli_deadline(const TrackPipeline *pipeline)
     return is_due ? pipeline->pli_due_ns : CLOCK_NEVER;
 }
 
+/* One that was already under way when the server heard the PLI, because somebody else had asked, is
+ * no answer to it. */
+static bool is_answer(const TrackPipeline *pipeline, int64_t arrival_ns)
+{
+    const RoundTrip *round_trip = pipeline->config.round_trip;
+    if (pipeline->plis_unanswered == 0 || !round_trip || !round_trip->is_known)
+        return true;
+    return arrival_ns - pipeline->last_pli_ns >= round_trip->smoothed_ns + ENCODING_MIN_NS;
+}
+
+/* The packet with which the key frame begins that was waited for. */
+static bool begins_keyframe(TrackPipeline *pipeline, const RtpPacket *packet,
+                            uint16_t *ret_sequence)
+{
+    RtpPacket original;
+    Codec codec;
+    if (!pipeline->keyframe_wanted || pipeline->keyframe_begun ||
+        !receiver_original(pipeline->receiver, packet, &original, &codec) ||
+        !keyframe_starts_with(&original, codec))
+        return false;
+    *ret_sequence = original.sequence;
+    if (is_answer(pipeline, packet->arrival_ns))
+        pipeline->server_is_deaf = false;
+    return true;
+}
+
+/* Nobody needs what is missing in front of the key frame, and behind it the server hears NACKs. */
+static void begin_keyframe(TrackPipeline *pipeline, uint16_t sequence, int64_t now_ns)
+{
+    if (depayloader_waits_for_keyframe(pipeline->depayloader))
+        receiver_skip_to(pipeline->receiver, sequence);
+    if (pipeline->server_is_deaf)
+        return;
+    pipeline->keyframe_begun = true;
+    pipeline->pli_due_ns = MAX(pipeline->pli_due_ns, now_ns + pipeline->config.keyframe_timeout_ns);
+    receiver_ask_again(pipeline->receiver, now_ns);
+}
+
 int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet)
 {
     if (!pipeline->receiver)
         return CLOCK_NEVER;
+    uint16_t sequence = 0;
+    const bool begins = begins_keyframe(pipeline, packet, &sequence);
     receiver_push(pipeline->receiver, packet);
+    if (begins)
+        begin_keyframe(pipeline, sequence, packet->arrival_ns);
     const int64_t deadline_ns = receiver_advance(pipeline->receiver, packet->arrival_ns);
     return MIN(deadline_ns, pli_deadline(pipeline));
 }
@@ -326,29 +402,70 @@ static void write_nacks(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ss
         rtcp_write_nack(rtcp, own_ssrc, pipeline->ssrc, sequences, count);
 }
 
+/* A PLI that the server heard behind the key frame that somebody else had asked for, or too soon
+ * after somebody else's, makes it deaf to NACKs and brings no key frame: so another is needed. */
+static void wake_server(TrackPipeline *pipeline, int64_t now_ns)
+{
+    const bool waits = pipeline->keyframe_wanted && !pipeline->keyframe_begun;
+    if (pipeline->last_pli_ns == 0 || waits || !receiver_is_unheard(pipeline->receiver, now_ns))
+        return;
+    pipeline->keyframe_begun = false;
+    pipeline->server_is_deaf = true;
+    want_keyframe(pipeline, now_ns);
+    receiver_hold(pipeline->receiver, pipeline->pli_due_ns + KEYFRAME_MAKING_NS);
+}
+
 /* Browsers send key frames on request only; players need them to seek (design 7). */
 static void keep_seekable(TrackPipeline *pipeline, int64_t now_ns)
 {
     const int64_t interval_ns = pipeline->config.seek_interval_ns;
-    if (interval_ns <= 0 || pipeline->last_keyframe_ns == 0 || pipeline->nacks_open)
+    if (interval_ns <= 0 || pipeline->last_keyframe_ns == 0 || pipeline->nacks_open ||
+        pipeline->keyframe_wanted)
         return;
     if (is_flowing(pipeline, now_ns) && now_ns - pipeline->last_keyframe_ns >= interval_ns)
         want_keyframe(pipeline, now_ns);
 }
 
-static void write_pli(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc, ByteWriter *rtcp)
+static bool is_lossy(const TrackPipeline *pipeline, int64_t now_ns)
+{
+    return receiver_is_lossy(pipeline->receiver, now_ns);
+}
+
+/* Where packets get lost, the PLI may have been lost, too: it is sent again as soon as the key
+ * frame should have come, and backs off from the second time on. */
+static int64_t pli_patience_ns(TrackPipeline *pipeline, int64_t now_ns)
+{
+    const int64_t full_ns = pipeline->config.keyframe_timeout_ns;
+    const int64_t answered_ns =
+        pipeline->config.round_trip ? round_trip_answer_ns(pipeline->config.round_trip) : full_ns;
+    const bool hurries = is_lossy(pipeline, now_ns);
+    const int64_t first_ns = hurries ? MIN(full_ns, answered_ns + KEYFRAME_MAKING_NS) : full_ns;
+    const int64_t patience_ns = MAX(first_ns, pipeline->pli_back_off_ns);
+    const bool backs_off = !hurries || pipeline->plis_unanswered > 1;
+    pipeline->pli_back_off_ns = backs_off ? MIN(patience_ns * 2, PLI_BACK_OFF_MAX_NS) : patience_ns;
+    return patience_ns;
+}
+
+static void write_pli(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc, ByteWriter *rtcp,
+                      ByteWriter *again)
 {
     if (!pipeline->keyframe_wanted || now_ns < pipeline->pli_due_ns)
         return;
     rtcp_write_pli(rtcp, own_ssrc, pipeline->ssrc);
+    if (is_lossy(pipeline, now_ns))
+        rtcp_write_pli(again, own_ssrc, pipeline->ssrc);
     ledger_add(&pipeline->config.counters->plis, 1);
+    pipeline->plis_unanswered++;
     pipeline->last_pli_ns = now_ns;
-    pipeline->pli_due_ns = now_ns + pipeline->pli_back_off_ns;
-    pipeline->pli_back_off_ns = MIN(pipeline->pli_back_off_ns * 2, PLI_BACK_OFF_MAX_NS);
+    pipeline->pli_due_ns = now_ns + pli_patience_ns(pipeline, now_ns);
+    pipeline->server_is_deaf = true;
+    if (pipeline->plis_unanswered <= HOLDING_PLIS)
+        receiver_hold(pipeline->receiver,
+                      MIN(pipeline->pli_due_ns, now_ns + NS_PER_SECOND) + KEYFRAME_MAKING_NS);
 }
 
 int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc,
-                                ByteWriter *rtcp)
+                                ByteWriter *rtcp, ByteWriter *again)
 {
     if (!pipeline->receiver)
         return CLOCK_NEVER;
@@ -356,10 +473,17 @@ int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_
     pipeline->nacks_open = deadline_ns != CLOCK_NEVER;
     write_nacks(pipeline, now_ns, own_ssrc, rtcp);
     if (pipeline->config.kind == TRACK_VIDEO && !pause_gate_is_closed(pipeline->config.gate)) {
+        wake_server(pipeline, now_ns);
         keep_seekable(pipeline, now_ns);
-        write_pli(pipeline, now_ns, own_ssrc, rtcp);
+        write_pli(pipeline, now_ns, own_ssrc, rtcp, again);
     }
     return MIN(receiver_advance(pipeline->receiver, now_ns), pli_deadline(pipeline));
+}
+
+void track_pipeline_round_trip_changed(TrackPipeline *pipeline)
+{
+    if (pipeline->receiver && pipeline->config.round_trip)
+        receiver_set_round_trip(pipeline->receiver, pipeline->config.round_trip);
 }
 
 bool track_pipeline_report_block(TrackPipeline *pipeline, int64_t now_ns, RtcpReportBlock *block)

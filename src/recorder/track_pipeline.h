@@ -19,8 +19,9 @@ typedef struct {
     MediaClock *clock;       /* borrowed */
     PauseGate *gate;         /* borrowed; outlives it */
     Pool *pool;
-    int64_t keyframe_timeout_ns;
-    int64_t seek_interval_ns; /* 0 = off */
+    int64_t keyframe_timeout_ns; /* after a PLI without an answer another follows at the latest */
+    const RoundTrip *round_trip; /* to the server; borrowed */
+    int64_t seek_interval_ns;    /* 0 = off */
 } TrackPipelineConfig;
 
 typedef struct {
@@ -48,15 +49,26 @@ void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool
  * seconds at most. Zero: every picture is welcome. */
 void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height);
 
+/* Frames that arrived before then wait for room in their queue, a moment each, instead of taking
+ * that of older ones. */
+void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns);
+
 /* Returns when to call track_pipeline_feedback(). */
 int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet);
 void track_pipeline_sender_report(TrackPipeline *pipeline, const RtcpSenderReport *report,
                                   int64_t now_ns);
 
-/* Gives up on what is too old and writes the NACK and PLI that are due; returns when to call
- * again. */
+/* Gives up on what is too old and writes the NACK and PLI that are due; returns when to call again.
+ * What is in `again` is to be sent as a datagram of its own right behind: on a lossy path a PLI
+ * goes out twice, since a server that hears the second later than the key frame answers no NACKs
+ * for it.
+ */
 int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc,
-                                ByteWriter *rtcp);
+                                ByteWriter *rtcp, ByteWriter *again);
+
+/* There is a new measurement of the round trip. */
+void track_pipeline_round_trip_changed(TrackPipeline *pipeline);
+
 bool track_pipeline_report_block(TrackPipeline *pipeline, int64_t now_ns, RtcpReportBlock *block);
 
 /* Sent with the next feedback unless one went out less than 500 ms ago. */

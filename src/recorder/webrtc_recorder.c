@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "recorder/recorder_private.h"
 
 #define RECORDER_TOKEN_SECONDS (24 * 3600)
@@ -15,11 +16,18 @@ void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
         return;
     RecorderEvent *event = &recorder->events[recorder->event_count++];
     event->at_ns = clock_monotonic_ns() - recorder->origin_ns;
+    char text[OUTCOME_SENTENCE_MAX];
     va_list arguments;
     va_start(arguments, format);
-    g_vsnprintf(event->text, sizeof event->text, format, arguments);
+    g_vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    text_printable(text, strlen(text), event->text, sizeof event->text);
     log_info("recorder", recorder->request->mint_id, "%s", event->text);
+}
+
+int64_t recorder_wall_ns(const WebRTCRecorder *recorder)
+{
+    return recorder->requested_wall_ns + clock_monotonic_ns() - recorder->origin_ns;
 }
 
 void recorder_set_state(WebRTCRecorder *recorder, RecordingEvent event)
@@ -72,6 +80,8 @@ static void on_answer(void *owner, const char *sdp, uint32_t id)
     WebRTCRecorder *recorder = owner;
     if (recorder->signal)
         signal_client_answer(recorder->signal, sdp, id);
+    recorder->offers.is_out = false;
+    recorder_pass_offer(recorder, clock_monotonic_ns());
 }
 
 static void on_local_candidate(void *owner, const char *candidate)
@@ -140,6 +150,8 @@ static void on_bad_offer(void *owner, const char *sentence)
 {
     WebRTCRecorder *recorder = owner;
     recorder_note(recorder, "An offer of the server was not usable: %s", sentence);
+    recorder->offers.is_out = false;
+    recorder_pass_offer(recorder, clock_monotonic_ns());
 }
 
 static void on_track_confirmed(void *owner, unsigned track_id)
@@ -301,6 +313,7 @@ void webrtc_recorder_free(WebRTCRecorder *recorder)
     g_ptr_array_unref(recorder->successors);
     g_hash_table_unref(recorder->publishers);
     recording_request_free(recorder->request);
+    recorder_forget_offers(recorder);
     g_free(recorder->identity);
     g_free(recorder->token);
     g_free(recorder->room_name);
@@ -364,9 +377,20 @@ void webrtc_recorder_discard(WebRTCRecorder *recorder)
     webrtc_recorder_stop(recorder, END_STOPPED);
 }
 
+bool webrtc_recorder_lacks_sidecar(const WebRTCRecorder *recorder)
+{
+    return recorder->lacks_sidecar;
+}
+
 bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder)
 {
     return recorder->is_discarded;
+}
+
+void webrtc_recorder_stood_still(WebRTCRecorder *recorder, int64_t still_ns)
+{
+    recorder_note(recorder, "The program was not run for %.1f s.",
+                  (double)still_ns / NS_PER_SECOND);
 }
 
 const char *webrtc_recorder_mint_id(const WebRTCRecorder *recorder)

@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "flow/recording_status.h"
 #include "recorder/recording_request.h"
+#include "signal/socket_watch.h"
 #include "sink/output.h"
 #include "transport/net_thread.h"
 
@@ -21,6 +22,7 @@ typedef struct {
     NetThread *net_thread;
     SinkPool *sink_pool;
     Mailbox *mailbox; /* drained on main */
+    SocketWatch *socket_watch;
 } RecorderEnvironment;
 
 typedef struct {
@@ -41,12 +43,17 @@ void webrtc_recorder_stop(WebRTCRecorder *recorder, EndReason reason);
 
 /* Stops, where it still runs, and leaves nothing on disk; before STOPPED. */
 void webrtc_recorder_discard(WebRTCRecorder *recorder);
+/* What became of it could not be written beside its files. */
+bool webrtc_recorder_lacks_sidecar(const WebRTCRecorder *recorder);
 bool webrtc_recorder_is_discarded(const WebRTCRecorder *recorder);
 
 /* Keeps out what comes, or lets it in again from the next key frame on; `holds` keeps the time in
  * the files. Asking twice is fine. False with wrong_state where nothing is being recorded. */
 bool webrtc_recorder_pause(WebRTCRecorder *recorder, bool holds, Outcome *ret_refusal);
 bool webrtc_recorder_resume(WebRTCRecorder *recorder, Outcome *ret_refusal);
+
+/* Notes for how long the process was not run. */
+void webrtc_recorder_stood_still(WebRTCRecorder *recorder, int64_t still_ns);
 
 /* Does what is due; to be called about ten times a second. */
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns);

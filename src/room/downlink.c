@@ -1,20 +1,14 @@
 #include "room/downlink.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "room/garbage.h"
 #include "rtp/rtcp.h"
 
 #define FIRST_REPORT_NS NS_PER_SECOND
 #define REPORT_INTERVAL_NS (3 * NS_PER_SECOND)
-#define FOREIGN_PAYLOAD_TYPE 120
-#define FOREIGN_SSRC UINT32_C(0x0badbeef)
-#define GARBAGE_MAX 200u
 
 typedef struct {
     DownlinkTrack *track;
@@ -32,7 +26,7 @@ struct Downlink {
     PacketLink *link;
     GPtrArray *tracks; /* of ActiveTrack */
     bool is_connected, channels_opened;
-    int garbage_socket;   /* -1 until needed */
+    Garbage garbage;
     PacketLinkStats told; /* what the counters have of the link's figures */
 };
 
@@ -190,7 +184,6 @@ Downlink *downlink_new(unsigned id, const DownlinkConfig *config, DownlinkOut ou
     downlink->id = id;
     downlink->config = *config;
     downlink->out = out;
-    downlink->garbage_socket = -1;
     downlink->tracks = g_ptr_array_new_with_free_func(active_track_free);
     downlink->link = packet_link_new(config->script, config->seed + id,
                                      (PacketLinkOut){.owner = downlink, .send = on_link_send});
@@ -207,6 +200,7 @@ Downlink *downlink_new(unsigned id, const DownlinkConfig *config, DownlinkOut ou
         downlink_free(downlink);
         return NULL;
     }
+    garbage_init(&downlink->garbage, downlink->peer, downlink->link);
     return downlink;
 }
 
@@ -218,9 +212,7 @@ void downlink_free(Downlink *downlink)
     peer_free(downlink->peer);
     g_ptr_array_unref(downlink->tracks);
     packet_link_free(downlink->link);
-    if (downlink->garbage_socket >= 0) {
-        close(downlink->garbage_socket);
-    }
+    garbage_clear(&downlink->garbage);
     g_free(downlink);
 }
 
@@ -241,6 +233,11 @@ static void on_packet(void *owner, uint8_t *packet, size_t size)
                      room_clock_at(active->clock, clock_monotonic_ns()));
 }
 
+static uint32_t clock_rate(const DownlinkTrack *track)
+{
+    return track->kind == TRACK_VIDEO ? 90000 : 48000;
+}
+
 static RtpSenderConfig sender_config(Downlink *downlink, const DownlinkTrack *track, int64_t now_ns)
 {
     RtpSenderConfig config = {
@@ -256,10 +253,9 @@ static RtpSenderConfig sender_config(Downlink *downlink, const DownlinkTrack *tr
         fault_script_find_for(downlink->config.script, FAULT_WRAP, track->identity, track->kind,
                               room_time(downlink, now_ns));
     if (wrap != NULL) {
-        const uint32_t rate = track->kind == TRACK_VIDEO ? 90000 : 48000;
         const int64_t position_ns = media_timeline_position(&track->timeline, now_ns);
         config.timestamp_offset =
-            0u - (uint32_t)media_timeline_ticks(position_ns + wrap->time_ns, rate);
+            0u - (uint32_t)media_timeline_ticks(position_ns + wrap->time_ns, clock_rate(track));
         config.first_sequence = 65500;
     }
     return config;
@@ -289,71 +285,6 @@ void downlink_remove_track(Downlink *downlink, uint32_t ssrc)
     }
 }
 
-static size_t fill_garbage(Downlink *downlink, uint8_t *buffer)
-{
-    const size_t size = 1 + packet_link_random(downlink->link) % GARBAGE_MAX;
-    for (size_t i = 0; i < size; i++) {
-        buffer[i] = (uint8_t)packet_link_random(downlink->link);
-    }
-    return size;
-}
-
-/* In turn: a payload type that was never negotiated, a foreign source, padding that is longer than
- * its packet. None of them takes anything away from the good packets. */
-static void send_broken_rtp(Downlink *downlink, ActiveTrack *active)
-{
-    uint8_t garbage[GARBAGE_MAX];
-    uint8_t packet[RTP_SENDER_MAX_PACKET];
-    const size_t size = fill_garbage(downlink, garbage);
-    const uint32_t choice = packet_link_random(downlink->link) % 3;
-    if (choice == 0) {
-        rtp_sender_stray(active->sender, FOREIGN_PAYLOAD_TYPE, garbage, size);
-        return;
-    }
-    ByteWriter writer = byte_writer(packet, PACKET_LINK_MAX_PACKET - PEER_TRAILER < sizeof packet
-                                                ? PACKET_LINK_MAX_PACKET - PEER_TRAILER
-                                                : sizeof packet - PEER_TRAILER);
-    bytes_write_u8(&writer, choice == 1 ? 0x80 : 0xa0);
-    bytes_write_u8(&writer, active->track->payloads[CODEC_OPUS].payload_type);
-    bytes_write_u16(&writer, (uint16_t)packet_link_random(downlink->link));
-    bytes_write_u32(&writer, packet_link_random(downlink->link));
-    bytes_write_u32(&writer, choice == 1 ? packet_link_random(downlink->link) : FOREIGN_SSRC);
-    garbage[size - 1] = 0xff;
-    bytes_write_span(&writer, garbage, size);
-    peer_send_rtp(downlink->peer, packet, writer.size);
-}
-
-static void send_broken_rtcp(Downlink *downlink)
-{
-    uint8_t packet[8 + GARBAGE_MAX + PEER_TRAILER] = {
-        0x81, (uint8_t)(200 + packet_link_random(downlink->link) % 8)};
-    packet[3] = (uint8_t)packet_link_random(downlink->link);
-    const size_t size = 8 + fill_garbage(downlink, packet + 8);
-    peer_send_rtcp(downlink->peer, packet, size);
-}
-
-/* To the subscriber's own port, from one that it does not know. */
-static void send_broken_datagram(Downlink *downlink)
-{
-    PeerStats stats = {0};
-    peer_stats(downlink->peer, &stats);
-    g_auto(GStrv) words = g_strsplit_set(stats.remote, ": ", 3);
-    if (g_strv_length(words) < 2) {
-        return;
-    }
-    if (downlink->garbage_socket < 0) {
-        downlink->garbage_socket = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    }
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)atoi(words[1]))};
-    uint8_t garbage[GARBAGE_MAX];
-    const size_t size = fill_garbage(downlink, garbage);
-    if (inet_pton(AF_INET, words[0], &address.sin_addr) == 1) {
-        sendto(downlink->garbage_socket, garbage, size, 0, (const struct sockaddr *)&address,
-               sizeof address);
-    }
-}
-
 static bool chance_of(Downlink *downlink, FaultKind kind, const DownlinkTrack *track,
                       int64_t now_ns)
 {
@@ -365,14 +296,29 @@ static bool chance_of(Downlink *downlink, FaultKind kind, const DownlinkTrack *t
 static void send_garbage(Downlink *downlink, ActiveTrack *active, int64_t now_ns)
 {
     if (chance_of(downlink, FAULT_MALFORMED_RTP, active->track, now_ns)) {
-        send_broken_rtp(downlink, active);
+        garbage_send_rtp(&downlink->garbage, active->sender,
+                         active->track->payloads[CODEC_OPUS].payload_type);
+    }
+    if (chance_of(downlink, FAULT_HUGE_EXTENSION, active->track, now_ns)) {
+        garbage_send_huge_extension(&downlink->garbage,
+                                    active->track->payloads[CODEC_OPUS].payload_type);
     }
     if (chance_of(downlink, FAULT_MALFORMED_RTCP, active->track, now_ns)) {
-        send_broken_rtcp(downlink);
+        garbage_send_rtcp(&downlink->garbage);
     }
     if (chance_of(downlink, FAULT_MALFORMED_DATAGRAM, active->track, now_ns)) {
-        send_broken_datagram(downlink);
+        garbage_send_datagram(&downlink->garbage);
     }
+}
+
+static void shift_timestamps(const Downlink *downlink, ActiveTrack *active, int64_t now_ns)
+{
+    const DownlinkTrack *const track = active->track;
+    const Fault *const jump =
+        fault_script_find_for(downlink->config.script, FAULT_TIMESTAMP_JUMP, track->identity,
+                              track->kind, room_time(downlink, now_ns));
+    const int64_t by_ms = jump != NULL ? jump->time_ns / NS_PER_MS : 0;
+    rtp_sender_shift_timestamps(active->sender, (uint32_t)(by_ms * clock_rate(track) / 1000));
 }
 
 static bool is_silent(const Downlink *downlink, const DownlinkTrack *track, int64_t now_ns)
@@ -388,6 +334,7 @@ static void send_frame(Downlink *downlink, ActiveTrack *active, MediaFrame *fram
     if (is_silent(downlink, track, now_ns)) {
         return;
     }
+    shift_timestamps(downlink, active, now_ns);
     if (track->kind == TRACK_VIDEO && fault_holds(downlink, FAULT_NO_KEYFRAME, track, now_ns)) {
         rtp_sender_skip_key(active->sender);
         if (frame->is_key) {
@@ -424,6 +371,24 @@ void downlink_frame(Downlink *downlink, MediaFrame *frame, int64_t now_ns)
     tell_counters(downlink);
 }
 
+/* One of: no NTP time at all, one of tomorrow, one of an hour ago, an RTP time of another track. */
+static void make_absurd(Downlink *downlink, uint64_t *ntp, uint64_t *ticks)
+{
+    switch (packet_link_random(downlink->link) % 4) {
+    case 0:
+        *ntp = 0;
+        break;
+    case 1:
+        *ntp += UINT64_C(86400) << 32;
+        break;
+    case 2:
+        *ntp -= UINT64_C(3600) << 32;
+        break;
+    default:
+        *ticks += packet_link_random(downlink->link);
+    }
+}
+
 static void send_report(Downlink *downlink, const ActiveTrack *active, int64_t now_ns)
 {
     const DownlinkTrack *const track = active->track;
@@ -433,9 +398,12 @@ static void send_report(Downlink *downlink, const ActiveTrack *active, int64_t n
     uint8_t packet[256 + PEER_TRAILER];
     ByteWriter writer = byte_writer(packet, sizeof packet - PEER_TRAILER);
     const int64_t position_ns = media_timeline_position(&track->timeline, now_ns);
-    const uint32_t rate = track->kind == TRACK_VIDEO ? 90000 : 48000;
-    rtp_sender_report(active->sender, media_timeline_ntp(&track->timeline, position_ns),
-                      media_timeline_ticks(position_ns, rate), &writer);
+    uint64_t ntp = media_timeline_ntp(&track->timeline, position_ns);
+    uint64_t ticks = media_timeline_ticks(position_ns, clock_rate(track));
+    if (chance_of(downlink, FAULT_ABSURD_SENDER_REPORT, track, now_ns)) {
+        make_absurd(downlink, &ntp, &ticks);
+    }
+    rtp_sender_report(active->sender, ntp, ticks, &writer);
     if (writer.size > 0 && !writer.failed) {
         peer_send_rtcp(downlink->peer, packet, writer.size);
     }

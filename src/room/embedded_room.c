@@ -495,6 +495,7 @@ void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
         ret_stats->audio_frames += stats.audio_frames;
         if (i == 0) {
             ret_stats->last_video_number = stats.video_number;
+            ret_stats->first_start_ns = publisher->timeline.start_monotonic_ns;
         }
     }
 }

@@ -65,6 +65,7 @@ typedef struct {
     uint64_t video_frames;      /* encoded; each counts once, whoever got it */
     uint64_t audio_frames;
     uint64_t last_video_number; /* of the first publisher's last encoded picture */
+    int64_t first_start_ns;     /* the first publisher's picture 0, on the monotonic clock */
     uint64_t packets_sent;      /* RTP, retransmissions included */
     uint64_t packets_dropped;   /* by a fault */
     uint64_t retransmissions;

@@ -30,6 +30,12 @@ static const FaultCatalogEntry CATALOG[FAULT_COUNT] = {
     [FAULT_WRAP] = {"wrap", FAULT_VALUE_TIME,
                     "new tracks begin that long before their RTP timestamp wraps, and shortly "
                     "before their sequence number does"},
+    [FAULT_HUGE_EXTENSION] = {"huge-extension", FAULT_VALUE_PERCENT,
+                              "adds that share of RTP packets with 64 kB of header extension"},
+    [FAULT_TIMESTAMP_JUMP] = {"timestamp-jump", FAULT_VALUE_SHIFT,
+                              "moves the RTP timestamps by so much, also those of reports"},
+    [FAULT_ABSURD_SENDER_REPORT] = {"absurd-sender-report", FAULT_VALUE_PERCENT,
+                                    "makes nonsense of that share of the sender reports"},
     [FAULT_STALL] = {"stall", FAULT_VALUE_NONE, "sends no packets of the track"},
     [FAULT_NO_MEDIA] = {"no-media", FAULT_VALUE_NONE,
                         "the track is published and subscribed, and nothing is sent"},
@@ -49,6 +55,9 @@ static const FaultCatalogEntry CATALOG[FAULT_COUNT] = {
     [FAULT_RESIZE] = {"resize", FAULT_VALUE_SIZE, "goes on in another picture size"},
     [FAULT_NO_TRACK] = {"no-track", FAULT_VALUE_NONE, "the publisher publishes nothing"},
     [FAULT_NO_SIZE] = {"no-size", FAULT_VALUE_NONE, "pictures are announced without a size"},
+    [FAULT_SSRC_CHANGE] = {"ssrc-change", FAULT_VALUE_NONE,
+                           "goes on under another SSRC, sequence number and timestamp, as a new "
+                           "offer says"},
     [FAULT_ENCRYPTED] = {"encrypted", FAULT_VALUE_NONE, "tracks say that they are encrypted"},
     [FAULT_DENY] = {"deny", FAULT_VALUE_NONE, "subscriptions are not permitted"},
     [FAULT_NO_SUBSCRIBE_ANSWER] = {"no-subscribe-answer", FAULT_VALUE_NONE,
@@ -94,6 +103,8 @@ const char *fault_value_example(FaultValue value)
         return "=20";
     case FAULT_VALUE_TIME:
         return "=50ms";
+    case FAULT_VALUE_SHIFT:
+        return "=-300ms";
     case FAULT_VALUE_CODEC:
         return "=vp8";
     case FAULT_VALUE_SIZE:
@@ -123,6 +134,16 @@ bool fault_parse_time(const char *text, int64_t *ret_ns)
         return false;
     }
     *ret_ns = (int64_t)llround(number * unit);
+    return true;
+}
+
+static bool parse_shift(const char *text, int64_t *ret_ns)
+{
+    const bool is_back = text[0] == '-';
+    if (!fault_parse_time(is_back ? text + 1 : text, ret_ns)) {
+        return false;
+    }
+    *ret_ns = is_back ? -*ret_ns : *ret_ns;
     return true;
 }
 
@@ -198,6 +219,8 @@ static bool parse_value(char *text, Fault *fault)
         return text != NULL && parse_unsigned(text, 100000, &fault->count);
     case FAULT_VALUE_TIME:
         return text != NULL && fault_parse_time(text, &fault->time_ns);
+    case FAULT_VALUE_SHIFT:
+        return text != NULL && parse_shift(text, &fault->time_ns);
     case FAULT_VALUE_CODEC:
         fault->codec = text != NULL ? codec_from_name(text) : CODEC_UNKNOWN;
         return fault->codec != CODEC_UNKNOWN && codec_kind(fault->codec) == TRACK_VIDEO;

@@ -25,6 +25,9 @@ typedef enum {
     FAULT_NO_RETRANSMISSION,
     FAULT_NO_SENDER_REPORT,
     FAULT_WRAP,
+    FAULT_HUGE_EXTENSION,
+    FAULT_TIMESTAMP_JUMP,
+    FAULT_ABSURD_SENDER_REPORT,
     /* what tracks do */
     FAULT_STALL,
     FAULT_NO_MEDIA,
@@ -40,6 +43,7 @@ typedef enum {
     FAULT_NO_TRACK,
     FAULT_ENCRYPTED,
     FAULT_NO_SIZE,
+    FAULT_SSRC_CHANGE,
     /* signalling */
     FAULT_DENY,
     FAULT_NO_SUBSCRIBE_ANSWER,
@@ -66,6 +70,7 @@ typedef enum {
     FAULT_VALUE_PERCENT, /* 5% */
     FAULT_VALUE_COUNT,   /* 20 */
     FAULT_VALUE_TIME,    /* 50ms */
+    FAULT_VALUE_SHIFT,   /* -300ms */
     FAULT_VALUE_CODEC,   /* h264 */
     FAULT_VALUE_SIZE,    /* 320x180 */
     FAULT_VALUE_LEAVE,   /* disconnect,room_deleted */

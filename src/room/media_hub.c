@@ -1,5 +1,6 @@
 #include "room/media_hub.h"
 
+#include "base/check.h"
 #include "base/clock.h"
 #include "transport/mailbox_source.h"
 
@@ -316,6 +317,7 @@ MediaHub *media_hub_new(GMainContext *context, const FaultScript *script, const 
     hub->out = out;
     hub->thread = net_thread_new("room-net");
     hub->mailbox = mailbox_new();
+    require(hub->thread != NULL && hub->mailbox != NULL);
     hub->mailbox_source = mailbox_source_attach(hub->mailbox, context);
     hub->config = (DownlinkConfig){.thread = hub->thread,
                                    .script = script,

@@ -398,6 +398,12 @@ static Section *free_section(Negotiation *negotiation, OfferMedia media)
     return section_at(negotiation, negotiation->sections->len - 1);
 }
 
+static void section_choose_ssrc(Section *section)
+{
+    section->ssrc = g_random_int() | 1;
+    section->rtx_ssrc = section->media == OFFER_VIDEO ? section->ssrc ^ 0x40000000u : 0;
+}
+
 void negotiation_add_track(Negotiation *negotiation, const NegotiationTrack *track)
 {
     if (negotiation->sections->len >= MAX_SECTIONS ||
@@ -413,8 +419,7 @@ void negotiation_add_track(Negotiation *negotiation, const NegotiationTrack *tra
     section->identity = g_strdup(track->identity);
     section->track_sid = g_strdup(track->track_sid);
     section->stream_id = g_strdup_printf("%s|%s", track->participant_sid, track->track_sid);
-    section->ssrc = g_random_int() | 1;
-    section->rtx_ssrc = track->kind == TRACK_VIDEO ? section->ssrc ^ 0x40000000u : 0;
+    section_choose_ssrc(section);
     section->timeline = track->timeline;
     negotiate_soon(negotiation);
 }
@@ -429,6 +434,18 @@ void negotiation_remove_track(Negotiation *negotiation, const char *track_sid)
         media_hub_remove_track(negotiation->hub, negotiation->id, section->ssrc);
     }
     section_empty(section);
+    negotiate_soon(negotiation);
+}
+
+void negotiation_renew_track(Negotiation *negotiation, const char *track_sid)
+{
+    Section *const section = find_section(negotiation, track_sid);
+    if (section == NULL || !section->started) {
+        return;
+    }
+    media_hub_remove_track(negotiation->hub, negotiation->id, section->ssrc);
+    section->started = false;
+    section_choose_ssrc(section);
     negotiate_soon(negotiation);
 }
 

@@ -49,4 +49,6 @@ typedef struct {
 
 void negotiation_add_track(Negotiation *negotiation, const NegotiationTrack *track);
 void negotiation_remove_track(Negotiation *negotiation, const char *track_sid);
+/* The track goes on under another SSRC, once the next offer was answered. */
+void negotiation_renew_track(Negotiation *negotiation, const char *track_sid);
 bool negotiation_has_track(const Negotiation *negotiation, const char *track_sid);

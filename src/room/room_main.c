@@ -50,6 +50,7 @@ static void print_stats(const EmbeddedRoom *room)
     add_number(builder, "video_frames", stats.video_frames);
     add_number(builder, "audio_frames", stats.audio_frames);
     add_number(builder, "last_video_number", stats.last_video_number);
+    add_number(builder, "first_start_ns", (uint64_t)stats.first_start_ns);
     add_number(builder, "packets_sent", stats.packets_sent);
     add_number(builder, "packets_dropped", stats.packets_dropped);
     add_number(builder, "retransmissions", stats.retransmissions);

@@ -81,7 +81,7 @@ void room_roster_free(RoomRoster *roster)
 typedef struct {
     bool published, muted, paused, encrypted, hides_size;
     Codec codec;
-    unsigned width, height, publications;
+    unsigned width, height, publications, sources;
 } TrackPlan;
 
 static const Fault *find_fault(const RoomRoster *roster, FaultKind kind,
@@ -102,13 +102,14 @@ static bool plan_presence(const RoomRoster *roster, const RosterPublisher *publi
            find_fault(roster, FAULT_LEAVE, publisher, TRACK_AUDIO, at_ns) == NULL;
 }
 
-static unsigned count_republished(const RoomRoster *roster, const RosterPublisher *publisher,
-                                  TrackKind kind, int64_t at_ns)
+/* How many faults of that kind have begun. */
+static unsigned count_begun(const RoomRoster *roster, FaultKind fault_kind,
+                            const RosterPublisher *publisher, TrackKind kind, int64_t at_ns)
 {
     unsigned count = 0;
     for (unsigned i = 0; i < roster->script->count; i++) {
         const Fault *const fault = &roster->script->faults[i];
-        count += fault->kind == FAULT_REPUBLISH && at_ns >= fault->start_ns &&
+        count += fault->kind == fault_kind && at_ns >= fault->start_ns &&
                  fault_targets(fault, publisher->identity, kind);
     }
     return count;
@@ -139,7 +140,8 @@ static TrackPlan plan_track(const RoomRoster *roster, const RosterPublisher *pub
                                       : (is_video ? config->video_codec : config->audio_codec),
         .width = resize != NULL ? resize->width : config->width,
         .height = resize != NULL ? resize->height : config->height,
-        .publications = count_republished(roster, publisher, kind, at_ns),
+        .publications = count_begun(roster, FAULT_REPUBLISH, publisher, kind, at_ns),
+        .sources = count_begun(roster, FAULT_SSRC_CHANGE, publisher, kind, at_ns),
     };
 }
 
@@ -150,7 +152,7 @@ static bool track_differs(const RosterTrack *track, const TrackPlan *plan)
            track->codec != plan->codec ||
            (track->kind == TRACK_VIDEO &&
             (track->width != plan->width || track->height != plan->height)) ||
-           track->publications != plan->publications;
+           track->publications != plan->publications || track->sources != plan->sources;
 }
 
 static void apply_track(RosterPublisher *publisher, RosterTrack *track, const TrackPlan *plan)
@@ -165,6 +167,7 @@ static void apply_track(RosterPublisher *publisher, RosterTrack *track, const Tr
     track->hides_size = plan->hides_size;
     track->codec = plan->codec;
     track->publications = plan->publications;
+    track->sources = plan->sources;
     if (track->kind == TRACK_VIDEO) {
         track->width = plan->width;
         track->height = plan->height;

@@ -17,7 +17,7 @@ typedef struct {
     bool muted, paused, encrypted, hides_size;
     Codec codec;
     unsigned width, height;
-    unsigned publications;
+    unsigned publications, sources;
     unsigned listeners;
 } RosterTrack;
 

@@ -17,7 +17,7 @@
 typedef struct {
     MediaFrame *frame; /* NULL = nothing, or a stray that cannot be sent again */
     int64_t sent_ns;
-    uint32_t payload;
+    uint32_t payload, timestamp;
     uint16_t sequence;
     uint8_t repeats;
     bool marker;
@@ -30,6 +30,7 @@ struct RtpSender {
     SentPacket *history;
     unsigned history_size; /* a power of two */
     uint16_t next_sequence, next_rtx_sequence;
+    uint32_t timestamp_shift;
     bool needs_key, pictures_lost, has_report;
     uint32_t packets, bytes;
 };
@@ -83,7 +84,12 @@ static SentPacket *history_slot(RtpSender *sender, uint16_t sequence)
 
 static uint32_t frame_timestamp(const RtpSender *sender, const MediaFrame *frame)
 {
-    return sender->config.timestamp_offset + (uint32_t)frame->ticks;
+    return sender->config.timestamp_offset + sender->timestamp_shift + (uint32_t)frame->ticks;
+}
+
+void rtp_sender_shift_timestamps(RtpSender *sender, uint32_t ticks)
+{
+    sender->timestamp_shift = ticks;
 }
 
 static void write_header(ByteWriter *writer, uint8_t payload_type, bool marker, uint16_t sequence,
@@ -101,15 +107,16 @@ static void send_payload(RtpSender *sender, MediaFrame *frame, unsigned index, i
     const MediaPayload payload = frame->payloads[index];
     const bool marker = sender->config.kind == TRACK_VIDEO && index + 1 == frame->payload_count;
     const uint16_t sequence = sender->next_sequence++;
+    const uint32_t timestamp = frame_timestamp(sender, frame);
     uint8_t packet[RTP_SENDER_MAX_PACKET];
     ByteWriter writer = byte_writer(packet, sizeof packet);
     write_header(&writer, sender->config.payloads[frame->codec].payload_type, marker, sequence,
-                 frame_timestamp(sender, frame), sender->config.ssrc);
+                 timestamp, sender->config.ssrc);
     bytes_write_span(&writer, frame->bytes + payload.offset, payload.size);
     require(!writer.failed);
     SentPacket *const slot = history_slot(sender, sequence);
     media_frame_unref(slot->frame);
-    *slot = (SentPacket){media_frame_ref(frame), now_ns, index, sequence, 0, marker};
+    *slot = (SentPacket){media_frame_ref(frame), now_ns, index, timestamp, sequence, 0, marker};
     sender->packets++;
     sender->bytes += payload.size;
     sender->out.packet(sender->out.owner, packet, writer.size);
@@ -143,11 +150,11 @@ static void repeat(RtpSender *sender, const SentPacket *slot)
     ByteWriter writer = byte_writer(packet, sizeof packet);
     if (by_rtx) {
         write_header(&writer, types.rtx_payload_type, slot->marker, sender->next_rtx_sequence++,
-                     frame_timestamp(sender, frame), sender->config.rtx_ssrc);
+                     slot->timestamp, sender->config.rtx_ssrc);
         bytes_write_u16(&writer, slot->sequence);
     } else {
-        write_header(&writer, types.payload_type, slot->marker, slot->sequence,
-                     frame_timestamp(sender, frame), sender->config.ssrc);
+        write_header(&writer, types.payload_type, slot->marker, slot->sequence, slot->timestamp,
+                     sender->config.ssrc);
     }
     bytes_write_span(&writer, frame->bytes + payload.offset, payload.size);
     require(!writer.failed);
@@ -200,7 +207,8 @@ void rtp_sender_report(const RtpSender *sender, uint64_t ntp, uint64_t ticks, By
     const RtcpSenderReport report = {
         .ssrc = sender->config.ssrc,
         .ntp = ntp,
-        .rtp_timestamp = sender->config.timestamp_offset + (uint32_t)ticks,
+        .rtp_timestamp =
+            sender->config.timestamp_offset + sender->timestamp_shift + (uint32_t)ticks,
         .packets = sender->packets,
         .bytes = sender->bytes,
     };

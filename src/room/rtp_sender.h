@@ -41,6 +41,10 @@ bool rtp_sender_waits_for_key(const RtpSender *sender);
 /* The picture numbers of a stream without key frames are sent all the same. */
 void rtp_sender_skip_key(RtpSender *sender);
 
+/* What is sent and reported from now on has its timestamps moved by so much against the
+ * configuration's. */
+void rtp_sender_shift_timestamps(RtpSender *sender, uint32_t ticks);
+
 /* False when it was not sent: no key frame yet, or a codec that was not negotiated. */
 bool rtp_sender_frame(RtpSender *sender, MediaFrame *frame, int64_t now_ns);
 

@@ -15,6 +15,7 @@ typedef struct {
     bool started[2];                     /* negotiated */
     bool listening[2];                   /* packets can flow: counted in the roster */
     bool paused[2];
+    unsigned sources[2];
 } KnownPublisher;
 
 struct Subscriptions {
@@ -170,6 +171,10 @@ static void sync_track(Subscriptions *subscriptions, const RosterPublisher *publ
     if (wants && has[0] == '\0' && is_permitted(subscriptions, publisher, track)) {
         subscribe(subscriptions, publisher, track);
     }
+    if (has[0] != '\0' && known->sources[track->kind] != track->sources) {
+        negotiation_renew_track(subscriptions->negotiation, track->sid);
+    }
+    known->sources[track->kind] = track->sources;
     if (has[0] != '\0' && known->paused[track->kind] != track->paused) {
         known->paused[track->kind] = track->paused;
         send_message(subscriptions,

@@ -3,22 +3,20 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-#define DEFAULT_RTT_NS                                                                             \
-    (70 * NS_PER_MS) /* what a LiveKit server assumes before the first report                      \
-                      */
-
 typedef struct {
     bool missing;
-    uint8_t asks;
+    bool was_asked;
     int64_t since_ns;
-    int64_t due_ns;
+    int64_t due_ns;      /* CLOCK_NEVER when an answer would come too late */
+    int64_t gives_up_ns; /* 0 where nothing is missing */
 } Missing;
 
 struct NackList {
     unsigned window;
     unsigned count;
-    int64_t spacing_ns;
-    int64_t due_ns; /* nothing is due before; spares the walk while packets pour in */
+    NackTiming timing;
+    int64_t held_until_ns; /* nothing is given up before */
+    int64_t due_ns;        /* nothing is due before; spares the walk while packets pour in */
     Missing *entries;
 };
 
@@ -30,7 +28,7 @@ NackList *nack_list_new(unsigned window)
     list->entries = calloc(window, sizeof *list->entries);
     require(list->entries);
     list->due_ns = CLOCK_NEVER;
-    nack_list_set_rtt(list, DEFAULT_RTT_NS);
+    list->timing = nack_timing(&(RoundTrip){0}, 0, false);
     return list;
 }
 
@@ -42,11 +40,9 @@ void nack_list_free(NackList *list)
     free(list);
 }
 
-void nack_list_set_rtt(NackList *list, int64_t rtt_ns)
+void nack_list_set_timing(NackList *list, const NackTiming *timing)
 {
-    /* asking again before an answer can be here would only use up the sender's patience */
-    const int64_t spacing_ns = rtt_ns + rtt_ns / 2;
-    list->spacing_ns = spacing_ns > NACK_MIN_SPACING_NS ? spacing_ns : NACK_MIN_SPACING_NS;
+    list->timing = *timing;
 }
 
 static Missing *entry_of(const NackList *list, int64_t sequence)
@@ -54,20 +50,26 @@ static Missing *entry_of(const NackList *list, int64_t sequence)
     return &list->entries[(uint64_t)sequence % list->window];
 }
 
-void nack_list_add(NackList *list, int64_t begin, int64_t end, int64_t now_ns)
+static void make_due(NackList *list, Missing *entry, int64_t due_ns)
 {
+    entry->due_ns = due_ns;
+    if (due_ns < list->due_ns)
+        list->due_ns = due_ns;
+}
+
+void nack_list_add(NackList *list, int64_t begin, int64_t end, int64_t expected_ns, int64_t now_ns)
+{
+    const int64_t seen_ns = now_ns + list->timing.reorder_ns;
+    const int64_t heeded_ns = expected_ns + list->timing.first_ns;
+    const int64_t due_ns = seen_ns > heeded_ns ? seen_ns : heeded_ns;
     for (int64_t sequence = begin; sequence < end; sequence++) {
         Missing *entry = entry_of(list, sequence);
         check(!entry->missing);
         *entry = (Missing){
-            .missing = true,
-            .since_ns = now_ns,
-            .due_ns = now_ns + NACK_FIRST_DELAY_NS,
-        };
+            .missing = true, .since_ns = now_ns, .gives_up_ns = due_ns + list->timing.patience_ns};
+        make_due(list, entry, due_ns);
         list->count++;
     }
-    if (begin < end && now_ns + NACK_FIRST_DELAY_NS < list->due_ns)
-        list->due_ns = now_ns + NACK_FIRST_DELAY_NS;
 }
 
 bool nack_list_remove(NackList *list, int64_t sequence)
@@ -77,19 +79,53 @@ bool nack_list_remove(NackList *list, int64_t sequence)
         return false;
     entry->missing = false;
     list->count--;
-    return entry->asks > 0;
+    return entry->was_asked;
+}
+
+static const Missing *missing_entry(const NackList *list, int64_t sequence)
+{
+    const Missing *entry = entry_of(list, sequence);
+    check(entry->missing);
+    return entry;
 }
 
 int64_t nack_list_missing_since(const NackList *list, int64_t sequence)
 {
-    const Missing *entry = entry_of(list, sequence);
-    check(entry->missing);
-    return entry->since_ns;
+    return missing_entry(list, sequence)->since_ns;
+}
+
+int64_t nack_list_gives_up_at(const NackList *list, int64_t sequence)
+{
+    const int64_t gives_up_ns = missing_entry(list, sequence)->gives_up_ns;
+    return gives_up_ns > list->held_until_ns ? gives_up_ns : list->held_until_ns;
+}
+
+bool nack_list_was_asked(const NackList *list, int64_t sequence)
+{
+    return missing_entry(list, sequence)->was_asked;
 }
 
 unsigned nack_list_count(const NackList *list)
 {
     return list->count;
+}
+
+void nack_list_hold(NackList *list, int64_t until_ns)
+{
+    list->held_until_ns = until_ns;
+}
+
+void nack_list_restart(NackList *list, int64_t begin, int64_t end, int64_t now_ns)
+{
+    list->held_until_ns = 0;
+    for (int64_t sequence = begin; sequence < end && list->count > 0; sequence++) {
+        Missing *entry = entry_of(list, sequence);
+        if (!entry->missing)
+            continue;
+        const int64_t due_ns = entry->since_ns + list->timing.reorder_ns;
+        make_due(list, entry, due_ns > now_ns ? due_ns : now_ns);
+        entry->gives_up_ns = entry->due_ns + list->timing.patience_ns;
+    }
 }
 
 unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_ns,
@@ -100,10 +136,12 @@ unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_
         return 0;
     for (int64_t sequence = begin; sequence < end && taken < max && list->count > 0; sequence++) {
         Missing *entry = entry_of(list, sequence);
-        if (!entry->missing || entry->asks == NACK_MAX_ASKS || entry->due_ns > now_ns)
+        if (!entry->missing || entry->due_ns > now_ns)
             continue;
-        entry->asks++;
-        entry->due_ns = now_ns + list->spacing_ns;
+        entry->was_asked = true;
+        entry->due_ns = now_ns + list->timing.spacing_ns;
+        if (entry->due_ns + list->timing.answer_ns > entry->gives_up_ns)
+            entry->due_ns = CLOCK_NEVER;
         sequences[taken++] = (uint16_t)sequence;
     }
     return taken;
@@ -116,7 +154,7 @@ int64_t nack_list_next_due(NackList *list, int64_t begin, int64_t end, int64_t n
     list->due_ns = CLOCK_NEVER;
     for (int64_t sequence = begin; sequence < end && list->count > 0; sequence++) {
         const Missing *entry = entry_of(list, sequence);
-        if (entry->missing && entry->asks < NACK_MAX_ASKS && entry->due_ns < list->due_ns)
+        if (entry->missing && entry->due_ns < list->due_ns)
             list->due_ns = entry->due_ns;
     }
     return list->due_ns;

@@ -1,30 +1,37 @@
-/* Remembers which packets of a window are missing, since when, and how often each was asked for
- * (RFC 4585 section 6.2.1).
+/* Remembers which packets of a window are missing and when to ask for each (RFC 4585 section
+ * 6.2.1), until it is given up.
  * Thread: net. Allocates only in nack_list_new(). */
 #pragma once
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "rtp/nack_timing.h"
 
 typedef struct NackList NackList;
 
-#define NACK_FIRST_DELAY_NS INT64_C(20000000) /* packets also overtake one another */
-#define NACK_MIN_SPACING_NS INT64_C(100000000)
-#define NACK_MAX_ASKS 3 /* a LiveKit server sends a packet again at most three times */
-
 NackList *nack_list_new(unsigned window);
 void nack_list_free(NackList *list);
-void nack_list_set_rtt(NackList *list, int64_t rtt_ns);
 
-/* Marks [begin, end) as missing since `now_ns`. Extended sequences within one window. */
-void nack_list_add(NackList *list, int64_t begin, int64_t end, int64_t now_ns);
+/* For what is missing from now on. */
+void nack_list_set_timing(NackList *list, const NackTiming *timing);
+
+/* Marks [begin, end) as missing: seen at `now_ns`, expected at `expected_ns`. Extended sequences
+ * within one window. */
+void nack_list_add(NackList *list, int64_t begin, int64_t end, int64_t expected_ns, int64_t now_ns);
 
 /* Takes a sequence off, whether it came or was given up; true when it had been asked for. */
 bool nack_list_remove(NackList *list, int64_t sequence);
 
-/* Since when the packet is missing; only for one that is. */
+/* Since when a packet is missing, and when its last repetition can have come; only for one that is.
+ */
 int64_t nack_list_missing_since(const NackList *list, int64_t sequence);
+int64_t nack_list_gives_up_at(const NackList *list, int64_t sequence);
+bool nack_list_was_asked(const NackList *list, int64_t sequence);
 unsigned nack_list_count(const NackList *list);
+
+/* Nothing is given up before, as the sender does not answer. */
+void nack_list_hold(NackList *list, int64_t until_ns);
+
+/* Asks for what is missing of [begin, end) from the beginning: the sender was deaf until now. */
+void nack_list_restart(NackList *list, int64_t begin, int64_t end, int64_t now_ns);
 
 /* Writes at most `max` sequences of [begin, end) that are due now and marks them as asked. */
 unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_ns,

@@ -12,8 +12,9 @@
 
 #define VIDEO_WINDOW_PACKETS 1024 /* a key frame of 360 kB is 300 packets */
 #define AUDIO_WINDOW_PACKETS 256
-#define VIDEO_PATIENCE_NS (600 * NS_PER_MS)
-#define AUDIO_PATIENCE_NS (300 * NS_PER_MS)
+#define LOSSY_NS (5 * NS_PER_SECOND)
+#define UNHEARD_NACKS 4
+#define UNHEARD_NS (100 * NS_PER_MS) /* a server may ignore that long what it sent just now */
 
 #define RTX_HEADER_BYTES 2 /* the original sequence number, RFC 4588 section 4 */
 #define HISTORY_PACKETS 4096
@@ -42,6 +43,14 @@ struct Receiver {
     unsigned lost_before;
     Reorder *reorder;
     NackList *nacks;
+    RoundTrip round_trip;
+    bool is_shared;      /* the round trip: a report of ours that tells it went out */
+    int64_t lateness_ns; /* of packets that were overtaken, with a margin; fades */
+    int64_t asked_ns;    /* when something was asked for last; 0 = never */
+    int64_t unheard_ns;  /* since when no NACK was answered */
+    unsigned unheard;    /* NACKs since then */
+    int64_t highest_arrival_ns;
+    bool highest_marker;
     ReceiveStatistics statistics;
     QueueDelay queue_delay;
     Candidate candidate;
@@ -62,11 +71,9 @@ static void index_payloads(Receiver *receiver)
 
 static void set_defaults(ReceiverConfig *config)
 {
-    const bool is_video = config->kind == TRACK_VIDEO;
     if (config->window_packets == 0)
-        config->window_packets = is_video ? VIDEO_WINDOW_PACKETS : AUDIO_WINDOW_PACKETS;
-    if (config->patience_ns == 0)
-        config->patience_ns = is_video ? VIDEO_PATIENCE_NS : AUDIO_PATIENCE_NS;
+        config->window_packets =
+            config->kind == TRACK_VIDEO ? VIDEO_WINDOW_PACKETS : AUDIO_WINDOW_PACKETS;
 }
 
 Receiver *receiver_new(const ReceiverConfig *config, ReceiverOut out)
@@ -221,6 +228,23 @@ static void count_media(Receiver *receiver, const RtpPacket *packet)
     ledger_add(&counters->bytes, packet->payload_size);
 }
 
+static void update_timing(Receiver *receiver)
+{
+    const NackTiming timing =
+        nack_timing(&receiver->round_trip, receiver->lateness_ns, receiver->is_shared);
+    nack_list_set_timing(receiver->nacks, &timing);
+}
+
+/* It came by itself, after others that were sent later. */
+static void note_lateness(Receiver *receiver, int64_t sequence, int64_t arrival_ns)
+{
+    const int64_t late_ns = arrival_ns - nack_list_missing_since(receiver->nacks, sequence);
+    if (late_ns + late_ns / 4 <= receiver->lateness_ns)
+        return;
+    receiver->lateness_ns = late_ns + late_ns / 4;
+    update_timing(receiver);
+}
+
 /* A packet at or before `highest`: it fills a hole, or its place is taken or given up. */
 static void push_behind(Receiver *receiver, int64_t sequence, const RtpPacket *packet, bool is_rtx)
 {
@@ -236,10 +260,26 @@ static void push_behind(Receiver *receiver, int64_t sequence, const RtpPacket *p
     if (!place_packet(receiver, sequence, &late))
         return;
     count_media(receiver, packet);
+    /* sound is sent again as it was */
+    if (!is_rtx &&
+        (receiver->config.rtx_ssrc != 0 || !nack_list_was_asked(receiver->nacks, sequence)))
+        note_lateness(receiver, sequence, packet->arrival_ns);
     const bool was_asked = nack_list_remove(receiver->nacks, sequence);
-    if (is_rtx || was_asked)
+    if (is_rtx || was_asked) {
+        receiver->unheard = 0;
         ledger_add(&receiver->config.counters->recovered, 1);
+    }
     drain(receiver);
+}
+
+/* When the packets in front of this one should have come: after a marker they belong to its frame,
+ * else to the one before; sound is spread evenly. */
+static int64_t expected_ns(const Receiver *receiver, const RtpPacket *packet)
+{
+    if (receiver->config.kind == TRACK_AUDIO)
+        return receiver->highest_arrival_ns +
+               (packet->arrival_ns - receiver->highest_arrival_ns) / 2;
+    return receiver->highest_marker ? packet->arrival_ns : receiver->highest_arrival_ns;
 }
 
 static void push_ahead(Receiver *receiver, int64_t sequence, const RtpPacket *packet)
@@ -253,10 +293,14 @@ static void push_ahead(Receiver *receiver, int64_t sequence, const RtpPacket *pa
         advance_to(receiver, window_begin);
     }
     const int64_t hole_begin = first_new > receiver->next ? first_new : receiver->next;
-    nack_list_add(receiver->nacks, hole_begin, sequence, packet->arrival_ns);
+    nack_list_add(receiver->nacks, hole_begin, sequence, expected_ns(receiver, packet),
+                  packet->arrival_ns);
     receiver->highest = sequence;
+    receiver->highest_arrival_ns = packet->arrival_ns;
+    receiver->highest_marker = packet->marker;
     if (!place_packet(receiver, sequence, packet))
-        nack_list_add(receiver->nacks, sequence, sequence + 1, packet->arrival_ns);
+        nack_list_add(receiver->nacks, sequence, sequence + 1, packet->arrival_ns,
+                      packet->arrival_ns);
     count_media(receiver, packet);
     drain(receiver);
 }
@@ -352,30 +396,35 @@ static void push_main(Receiver *receiver, const RtpPacket *packet)
     receive_in_place(receiver, sequence_extend(receiver->highest, packet->sequence), packet);
 }
 
-/* RFC 4588 section 4: the original number, then the original payload. */
+/* RFC 4588 section 4: the original number, then the original payload. DROP_COUNT means that it is
+ * one. */
+static DropReason unwrap(const Receiver *receiver, const RtpPacket *packet, RtpPacket *ret_original)
+{
+    if (packet->payload_size == 0)
+        return DROP_EMPTY; /* the server's bandwidth probe */
+    const uint8_t index = receiver->rtx_index[packet->payload_type % PAYLOAD_TYPES];
+    if (index == NO_PAYLOAD)
+        return DROP_UNKNOWN_PAYLOAD;
+    ByteReader reader = byte_reader(packet->payload, packet->payload_size);
+    *ret_original = *packet;
+    ret_original->sequence = bytes_read_u16(&reader);
+    if (reader.failed)
+        return DROP_MALFORMED;
+    ret_original->payload_size = packet->payload_size - RTX_HEADER_BYTES;
+    ret_original->payload = packet->payload + RTX_HEADER_BYTES;
+    ret_original->ssrc = receiver->config.ssrc;
+    ret_original->payload_type = receiver->config.payloads[index].payload_type;
+    return DROP_COUNT;
+}
+
 static void push_rtx(Receiver *receiver, const RtpPacket *packet)
 {
-    if (packet->payload_size == 0) {
-        drop(receiver, DROP_EMPTY); /* the server's bandwidth probe */
+    RtpPacket original;
+    const DropReason reason = unwrap(receiver, packet, &original);
+    if (reason != DROP_COUNT) {
+        drop(receiver, reason);
         return;
     }
-    const uint8_t index = receiver->rtx_index[packet->payload_type % PAYLOAD_TYPES];
-    if (index == NO_PAYLOAD) {
-        drop(receiver, DROP_UNKNOWN_PAYLOAD);
-        return;
-    }
-    ByteReader reader = byte_reader(packet->payload, packet->payload_size);
-    RtpPacket original = *packet;
-    original.sequence = bytes_read_u16(&reader);
-    if (reader.failed) {
-        drop(receiver, DROP_MALFORMED);
-        return;
-    }
-    original.payload_size = packet->payload_size - RTX_HEADER_BYTES;
-    original.payload = packet->payload + RTX_HEADER_BYTES;
-    original.ssrc = receiver->config.ssrc;
-    original.payload_type = receiver->config.payloads[index].payload_type;
-
     const int64_t sequence = sequence_extend(receiver->highest, original.sequence);
     if (!receiver->is_started || sequence > receiver->highest)
         drop(receiver, DROP_LATE); /* nothing that could have been asked for */
@@ -410,8 +459,7 @@ static bool is_waiting(const Receiver *receiver)
 int64_t receiver_advance(Receiver *receiver, int64_t now_ns)
 {
     while (is_waiting(receiver)) {
-        const int64_t since_ns = nack_list_missing_since(receiver->nacks, receiver->next);
-        const int64_t end_ns = since_ns + receiver->config.patience_ns;
+        const int64_t end_ns = nack_list_gives_up_at(receiver->nacks, receiver->next);
         if (end_ns > now_ns) {
             const int64_t due_ns =
                 nack_list_next_due(receiver->nacks, receiver->next, receiver->highest + 1, now_ns);
@@ -430,6 +478,11 @@ unsigned receiver_take_nacks(Receiver *receiver, int64_t now_ns, uint16_t *seque
     const unsigned taken = nack_list_take(receiver->nacks, receiver->next, receiver->highest + 1,
                                           now_ns, sequences, max);
     ledger_add(&receiver->config.counters->nacks, taken);
+    if (taken == 0)
+        return 0;
+    receiver->asked_ns = now_ns;
+    if (receiver->unheard++ == 0)
+        receiver->unheard_ns = now_ns;
     return taken;
 }
 
@@ -438,6 +491,9 @@ bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *
     if (!receiver->is_started)
         return false;
     receive_statistics_report(&receiver->statistics, receiver->config.ssrc, now_ns, ret_block);
+    receiver->is_shared = receiver->is_shared || ret_block->last_sr != 0;
+    receiver->lateness_ns -= receiver->lateness_ns / 16;
+    update_timing(receiver);
     TrackCounters *counters = receiver->config.counters;
     ledger_add(&counters->expected, receiver->statistics.expected_last);
     ledger_add(&counters->missing, receiver->statistics.lost_last);
@@ -446,9 +502,52 @@ bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *
     return true;
 }
 
-void receiver_set_rtt(Receiver *receiver, int64_t rtt_ns)
+void receiver_set_round_trip(Receiver *receiver, const RoundTrip *round_trip)
 {
-    nack_list_set_rtt(receiver->nacks, rtt_ns);
+    receiver->round_trip = *round_trip;
+    update_timing(receiver);
+}
+
+bool receiver_original(const Receiver *receiver, const RtpPacket *packet, RtpPacket *ret_original,
+                       Codec *ret_codec)
+{
+    if (packet->ssrc == receiver->config.ssrc)
+        *ret_original = *packet;
+    else if (receiver->config.rtx_ssrc == 0 || packet->ssrc != receiver->config.rtx_ssrc ||
+             unwrap(receiver, packet, ret_original) != DROP_COUNT)
+        return false;
+    return is_known(receiver, ret_original, ret_codec);
+}
+
+void receiver_skip_to(Receiver *receiver, uint16_t sequence)
+{
+    const int64_t place = sequence_extend(receiver->highest, sequence);
+    if (is_waiting(receiver) && place <= receiver->highest)
+        advance_to(receiver, place);
+}
+
+void receiver_hold(Receiver *receiver, int64_t until_ns)
+{
+    receiver->unheard = 0;
+    nack_list_hold(receiver->nacks, until_ns);
+}
+
+bool receiver_is_unheard(const Receiver *receiver, int64_t now_ns)
+{
+    const int64_t answer_ns = round_trip_answer_ns(&receiver->round_trip);
+    return receiver->unheard >= UNHEARD_NACKS &&
+           now_ns - receiver->unheard_ns >= UNHEARD_NS + 2 * answer_ns;
+}
+
+void receiver_ask_again(Receiver *receiver, int64_t now_ns)
+{
+    receiver->unheard = 0;
+    nack_list_restart(receiver->nacks, receiver->next, receiver->highest + 1, now_ns);
+}
+
+bool receiver_is_lossy(const Receiver *receiver, int64_t now_ns)
+{
+    return receiver->asked_ns != 0 && now_ns - receiver->asked_ns < LOSSY_NS;
 }
 
 void receiver_flush(Receiver *receiver, int64_t now_ns)

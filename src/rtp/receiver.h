@@ -5,6 +5,7 @@
 
 #include "flow/packet.h"
 #include "flow/track.h"
+#include "rtp/round_trip.h"
 #include "rtp/rtcp.h"
 
 typedef struct Receiver Receiver;
@@ -24,7 +25,6 @@ typedef struct {
     ReceiverPayload payloads[RECEIVER_MAX_PAYLOAD_TYPES];
     unsigned payload_count;
     unsigned window_packets; /* reorder slots; 0 = default for the kind */
-    int64_t patience_ns;     /* a hole older than this is given up; 0 = default */
     TrackCounters *counters; /* STAGE_RECEIVE and the packet counters are kept here */
 } ReceiverConfig;
 
@@ -42,8 +42,9 @@ void receiver_free(Receiver *receiver);
 void receiver_push(Receiver *receiver, const RtpPacket *packet);
 void receiver_sender_report(Receiver *receiver, const RtcpSenderReport *report, int64_t now_ns);
 
-/* Gives up on holes older than the patience; returns when to call again (CLOCK_NEVER when nothing
- * waits). The time is not in the future while NACKs are due that were not taken. */
+/* Gives up on holes whose last repetition can no longer come (rtp/nack_timing.h); returns when to
+ * call again (CLOCK_NEVER when nothing waits). The time is not in the future while NACKs are due
+ * that were not taken. */
 int64_t receiver_advance(Receiver *receiver, int64_t now_ns);
 
 /* Sequences to ask for now, at most `max`; each is marked as asked. */
@@ -51,8 +52,30 @@ unsigned receiver_take_nacks(Receiver *receiver, int64_t now_ns, uint16_t *seque
 
 bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *ret_block);
 
-/* Round-trip time estimate used for the NACK spacing; the peer's or a default. */
-void receiver_set_rtt(Receiver *receiver, int64_t rtt_ns);
+/* By which NACKs are spaced and holes given up from now on. */
+void receiver_set_round_trip(Receiver *receiver, const RoundTrip *round_trip);
+
+/* True for a packet of media, or one in a retransmission, that a receiver of these SSRCs takes: as
+ * it was sent at first. It points into `packet`. */
+bool receiver_original(const Receiver *receiver, const RtpPacket *packet, RtpPacket *ret_original,
+                       Codec *ret_codec);
+
+/* Nobody needs what is missing before `sequence` any more: it is given up and the rest handed out.
+ */
+void receiver_skip_to(Receiver *receiver, uint16_t sequence);
+
+/* The sender is deaf to NACKs until then: nothing is given up before. */
+void receiver_hold(Receiver *receiver, int64_t until_ns);
+
+/* Several NACKs in a row got no answer at all, longer than loss explains. Counted anew from each
+ * retransmission, receiver_hold() and receiver_ask_again() on. */
+bool receiver_is_unheard(const Receiver *receiver, int64_t now_ns);
+
+/* The sender was deaf to NACKs until now: asks again for all that is missing. */
+void receiver_ask_again(Receiver *receiver, int64_t now_ns);
+
+/* Whether packets had to be asked for in the last seconds: what is sent may get lost, too. */
+bool receiver_is_lossy(const Receiver *receiver, int64_t now_ns);
 
 /* Hands out everything held, holes counted as lost; for the end of the track. */
 void receiver_flush(Receiver *receiver, int64_t now_ns);

@@ -14,12 +14,18 @@ enum {
     RTCP_BYE = 203,
     RTCP_TRANSPORT_FEEDBACK = 205, /* RFC 4585 section 6.2 */
     RTCP_PAYLOAD_FEEDBACK = 206,   /* RFC 4585 section 6.3 */
+    RTCP_EXTENDED_REPORT = 207,    /* RFC 3611 section 2 */
 };
 
 enum {
     FORMAT_NACK = 1,
     FORMAT_PLI = 1,
     FORMAT_FIR = 4, /* RFC 5104 section 4.3.1 */
+};
+
+enum {
+    XR_REFERENCE_TIME = 4,   /* RFC 3611 section 4.4 */
+    XR_REFERENCE_ANSWER = 5, /* section 4.5: "DLRR" */
 };
 
 typedef struct {
@@ -134,6 +140,48 @@ static bool parse_payload_feedback(Block *block, const RtcpHandler *handler)
     return true;
 }
 
+static bool parse_reference_answers(ByteReader *report, const RtcpHandler *handler)
+{
+    if (bytes_left(report) % 12 != 0)
+        return false;
+    while (bytes_left(report) > 0) {
+        const uint32_t ssrc = bytes_read_u32(report);
+        const uint32_t reference = bytes_read_u32(report);
+        handler->reference_answer(handler->owner, ssrc, reference, bytes_read_u32(report));
+    }
+    return true;
+}
+
+static bool parse_reference_time(ByteReader *report, uint32_t ssrc, const RtcpHandler *handler)
+{
+    const uint64_t ntp = bytes_read_u64(report);
+    if (report->failed)
+        return false;
+    handler->reference_time(handler->owner, ssrc, ntp);
+    return true;
+}
+
+static bool parse_extended_report(Block *block, const RtcpHandler *handler)
+{
+    ByteReader *body = &block->body;
+    const uint32_t ssrc = bytes_read_u32(body);
+    while (!body->failed && bytes_left(body) > 0) {
+        const uint8_t type = bytes_read_u8(body);
+        bytes_skip(body, 1);
+        const size_t words = bytes_read_u16(body);
+        ByteReader report = bytes_read_part(body, words * 4);
+        if (report.failed)
+            return false;
+        if (type == XR_REFERENCE_ANSWER && handler->reference_answer &&
+            !parse_reference_answers(&report, handler))
+            return false;
+        if (type == XR_REFERENCE_TIME && handler->reference_time &&
+            !parse_reference_time(&report, ssrc, handler))
+            return false;
+    }
+    return !body->failed;
+}
+
 static bool parse_block(Block *block, const RtcpHandler *handler)
 {
     switch (block->type) {
@@ -147,6 +195,8 @@ static bool parse_block(Block *block, const RtcpHandler *handler)
         return parse_transport_feedback(block, handler);
     case RTCP_PAYLOAD_FEEDBACK:
         return parse_payload_feedback(block, handler);
+    case RTCP_EXTENDED_REPORT:
+        return parse_extended_report(block, handler);
     }
     return true;
 }
@@ -275,6 +325,31 @@ void rtcp_write_pli(ByteWriter *writer, uint32_t sender_ssrc, uint32_t media_ssr
     write_header(writer, FORMAT_PLI, RTCP_PAYLOAD_FEEDBACK, 8);
     bytes_write_u32(writer, sender_ssrc);
     bytes_write_u32(writer, media_ssrc);
+}
+
+static void write_extended_header(ByteWriter *writer, uint32_t sender_ssrc, uint8_t type,
+                                  unsigned body_bytes)
+{
+    write_header(writer, 0, RTCP_EXTENDED_REPORT, 8 + body_bytes);
+    bytes_write_u32(writer, sender_ssrc);
+    bytes_write_u8(writer, type);
+    bytes_write_u8(writer, 0);
+    bytes_write_u16(writer, (uint16_t)(body_bytes / 4));
+}
+
+void rtcp_write_reference_time(ByteWriter *writer, uint32_t sender_ssrc, uint64_t ntp)
+{
+    write_extended_header(writer, sender_ssrc, XR_REFERENCE_TIME, 8);
+    bytes_write_u64(writer, ntp);
+}
+
+void rtcp_write_reference_answer(ByteWriter *writer, uint32_t sender_ssrc, uint32_t receiver_ssrc,
+                                 uint32_t reference)
+{
+    write_extended_header(writer, sender_ssrc, XR_REFERENCE_ANSWER, 12);
+    bytes_write_u32(writer, receiver_ssrc);
+    bytes_write_u32(writer, reference);
+    bytes_write_u32(writer, 0);
 }
 
 void rtcp_write_sender_report(ByteWriter *writer, const RtcpSenderReport *report, const char *cname)

@@ -61,8 +61,12 @@ static void add_string(JsonObject *object, const char *name, const char *value)
 static JsonObject *video_grant(const AccessTokenOptions *options)
 {
     JsonObject *video = json_object_new();
-    json_object_set_boolean_member(video, "roomJoin", TRUE);
     add_string(video, "room", options->room);
+    if (options->room_record) {
+        json_object_set_boolean_member(video, "roomRecord", TRUE);
+        return video;
+    }
+    json_object_set_boolean_member(video, "roomJoin", TRUE);
     json_object_set_boolean_member(video, "canSubscribe", TRUE);
     if (options->recorder) {
         json_object_set_boolean_member(video, "canPublish", FALSE);
@@ -175,6 +179,12 @@ static const char *string_member(JsonObject *object, const char *name)
     return node != NULL ? json_node_get_string(node) : NULL;
 }
 
+/* What is no text must not pass for "any". */
+static bool is_text_or_absent(JsonObject *object, const char *name)
+{
+    return string_member(object, name) != NULL || json_object_get_member(object, name) == NULL;
+}
+
 static bool bool_member(JsonObject *object, const char *name, bool absent)
 {
     JsonNode *node = value_member(object, name, G_TYPE_BOOLEAN);
@@ -220,6 +230,8 @@ AccessTokenClaims *access_token_claims(const char *token, GError **error)
     claims->room = g_strdup(string_member(video, "room"));
     claims->expires_at = time_member(object, "exp");
     claims->room_join = bool_member(video, "roomJoin", false);
+    claims->room_record =
+        bool_member(video, "roomRecord", false) && is_text_or_absent(video, "room");
     claims->can_subscribe = bool_member(video, "canSubscribe", true);
     claims->hidden = bool_member(video, "hidden", false);
     claims->recorder = bool_member(video, "recorder", false) ||
@@ -278,4 +290,15 @@ bool access_token_verify(const char *token, const char *api_key, const char *api
         return fail(error, ACCESS_TOKEN_ERROR_SIGNATURE,
                     "The access token's signature does not fit the API secret.");
     return times_fit(claims, error);
+}
+
+bool access_token_equal(const char *one, const char *other)
+{
+    uint8_t digests[2][SIGNATURE_BYTES];
+    unsigned size = 0;
+    /* Digests have one length, whatever the secrets have. */
+    if (!EVP_Digest(one, strlen(one), digests[0], &size, EVP_sha256(), NULL) ||
+        !EVP_Digest(other, strlen(other), digests[1], &size, EVP_sha256(), NULL))
+        return false;
+    return CRYPTO_memcmp(digests[0], digests[1], SIGNATURE_BYTES) == 0;
 }

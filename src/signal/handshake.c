@@ -5,8 +5,8 @@
 #include "base/clock.h"
 #include "signal/access_token.h"
 #include "signal/join_failure.h"
+#include "signal/signal_guard.h"
 
-#define INCOMING_MAX_BYTES (16 * 1024 * 1024)
 #define REFUSAL_MAX_BYTES 4096
 
 struct Handshake {
@@ -14,6 +14,7 @@ struct Handshake {
     char *url_text, *token, *ca_file, *resume_sid;
     int64_t timeout_ns;
     SessionQuery query;
+    SocketWatch *watch;
 
     ServerUrl *url;
     SoupSession *session;
@@ -161,7 +162,8 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
         open_failed(handshake, error);
         return;
     }
-    soup_websocket_connection_set_max_incoming_payload_size(connection, INCOMING_MAX_BYTES);
+    soup_websocket_connection_set_max_incoming_payload_size(connection, SIGNAL_GUARD_MESSAGE_BYTES);
+    signal_guard_attach(connection, handshake->watch);
     finish(handshake);
     handshake->out.opened(handshake->out.owner, connection);
 }
@@ -246,6 +248,7 @@ Handshake *handshake_new(const HandshakeConfig *config, HandshakeOut out)
     handshake->resume_sid = g_strdup(config->query.resume_sid);
     handshake->query = config->query;
     handshake->query.resume_sid = handshake->resume_sid;
+    handshake->watch = config->watch;
     handshake->cancellable = g_cancellable_new();
     handshake->start_source = attach(g_idle_source_new(), on_start, handshake);
     g_source_set_priority(handshake->start_source, G_PRIORITY_DEFAULT);

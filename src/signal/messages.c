@@ -9,6 +9,7 @@
 #define TOKEN_MAX_BYTES (16 * 1024)
 #define MEMORY_PER_BYTE 16
 #define MEMORY_AT_LEAST (64 * 1024)
+#define MEMORY_AT_MOST (64 * 1024 * 1024)
 
 /* What one message may still allocate while it is being parsed. */
 typedef struct {
@@ -32,7 +33,7 @@ static void budget_free(void *data, void *block)
 
 static void *parse(const ProtobufCMessageDescriptor *type, const void *data, size_t size)
 {
-    Budget budget = {.left = MEMORY_AT_LEAST + size * MEMORY_PER_BYTE};
+    Budget budget = {.left = MIN(MEMORY_AT_LEAST + size * MEMORY_PER_BYTE, MEMORY_AT_MOST)};
     ProtobufCAllocator allocator = {budget_alloc, budget_free, &budget};
     return protobuf_c_message_unpack(type, &allocator, size, data);
 }

@@ -1,6 +1,6 @@
 /* Turns LiveKit's signalling messages into bytes and back.
- * A received message may take at most a fixed multiple of memory of its own size: a few bytes of
- * protobuf can ask for a structure of hundreds.
+ * A received message may take at most 16 times the memory of its own size, and 64 MiB: a few bytes
+ * of protobuf can ask for a structure of hundreds.
  * Thread: any. */
 #pragma once
 

@@ -6,6 +6,7 @@
 
 #define MAX_PARTICIPANTS 10000
 #define MAX_TRACKS 1000
+#define MAX_TRACKS_OF_ALL 10000
 #define MAX_LEFT 10000
 #define IDENTITY_MAX_BYTES 256
 #define NAME_MAX_BYTES 256
@@ -14,9 +15,15 @@
 struct RoomView {
     RoomViewOut out;
     GHashTable *participants; /* identity -> Participant*, owned */
+    GHashTable *tracks;       /* sid -> TrackPlace*, owned; of those in `participants` */
     GHashTable *left;         /* sids that never come back */
     uint64_t refused;
 };
+
+typedef struct {
+    const Participant *participant;
+    const Publication *publication;
+} TrackPlace;
 
 static void publication_free(gpointer data)
 {
@@ -144,26 +151,43 @@ static GPtrArray *tracks_of(RoomView *view, const Livekit__ParticipantInfo *info
     return tracks;
 }
 
+static void note_place(RoomView *view, const Participant *participant, const Publication *track)
+{
+    const TrackPlace place = {participant, track};
+    g_hash_table_replace(view->tracks, track->sid, g_memdup2(&place, sizeof place));
+}
+
 static void unpublish_missing(RoomView *view, Participant *participant, const GPtrArray *tracks)
 {
+    g_autoptr(GHashTable) there = g_hash_table_new(g_str_hash, g_str_equal);
+    for (unsigned i = 0; i < tracks->len; i++)
+        g_hash_table_add(there, ((const Publication *)g_ptr_array_index(tracks, i))->sid);
     for (unsigned i = participant->publications->len; i > 0; i--) {
         const Publication *old = g_ptr_array_index(participant->publications, i - 1);
-        unsigned index;
-        if (find_publication(tracks, old->sid, &index))
+        if (g_hash_table_contains(there, old->sid))
             continue;
         Publication *gone = g_ptr_array_steal_index(participant->publications, i - 1);
+        g_hash_table_remove(view->tracks, gone->sid);
         if (view->out.track_unpublished != NULL)
             view->out.track_unpublished(view->out.owner, participant, gone);
         publication_free(gone);
     }
 }
 
-/* Takes over one entry of the snapshot. */
+/* Takes over one entry of the snapshot. A sid is one participant's. */
 static void merge_track(RoomView *view, Participant *participant, Publication *track)
 {
+    const TrackPlace *place = g_hash_table_lookup(view->tracks, track->sid);
     unsigned index;
-    if (!find_publication(participant->publications, track->sid, &index)) {
+    if ((place != NULL && place->participant != participant) ||
+        (place == NULL && g_hash_table_size(view->tracks) >= MAX_TRACKS_OF_ALL)) {
+        view->refused++;
+        publication_free(track);
+        return;
+    }
+    if (place == NULL || !find_publication(participant->publications, track->sid, &index)) {
         g_ptr_array_add(participant->publications, track);
+        note_place(view, participant, track);
         if (view->out.track_published != NULL)
             view->out.track_published(view->out.owner, participant, track);
         return;
@@ -174,6 +198,7 @@ static void merge_track(RoomView *view, Participant *participant, Publication *t
         return;
     }
     participant->publications->pdata[index] = track;
+    note_place(view, participant, track);
     publication_free(old);
     if (view->out.track_changed != NULL)
         view->out.track_changed(view->out.owner, participant, track);
@@ -276,6 +301,7 @@ RoomView *room_view_new(RoomViewOut out)
     RoomView *view = g_new0(RoomView, 1);
     view->out = out;
     view->participants = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, participant_free);
+    view->tracks = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_free);
     view->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     return view;
 }
@@ -284,6 +310,7 @@ void room_view_free(RoomView *view)
 {
     if (view == NULL)
         return;
+    g_hash_table_unref(view->tracks);
     g_hash_table_unref(view->participants);
     g_hash_table_unref(view->left);
     g_free(view);
@@ -317,19 +344,10 @@ const Participant *room_view_find(const RoomView *view, const char *identity)
 const Publication *room_view_find_track(const RoomView *view, const char *track_sid,
                                         const Participant **ret_participant)
 {
-    GHashTableIter iter;
-    gpointer value;
-    g_hash_table_iter_init(&iter, view->participants);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const Participant *participant = value;
-        unsigned index;
-        if (!find_publication(participant->publications, track_sid, &index))
-            continue;
-        if (ret_participant != NULL)
-            *ret_participant = participant;
-        return g_ptr_array_index(participant->publications, index);
-    }
-    return NULL;
+    const TrackPlace *place = g_hash_table_lookup(view->tracks, track_sid);
+    if (place != NULL && ret_participant != NULL)
+        *ret_participant = place->participant;
+    return place != NULL ? place->publication : NULL;
 }
 
 void room_view_foreach(const RoomView *view, void (*visit)(void *owner, const Participant *),

@@ -71,4 +71,5 @@ unsigned room_view_count(const RoomView *view);
 /* Participants and tracks that were over a limit or made no sense. */
 uint64_t room_view_refused(const RoomView *view);
 
-/* Limits: 10,000 participants of 1,000 tracks; what is over is counted and not kept. */
+/* Limits: 10,000 participants, 1,000 tracks of one of them, 10,000 of all; what is over is counted
+ * and not kept, and so is a track that somebody else has. */

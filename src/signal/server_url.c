@@ -2,14 +2,17 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 #define URL_MAX_BYTES 2048
 
 G_DEFINE_QUARK(server_url_error_quark, server_url_error)
 
 static ServerUrl *fail(GError **error, const char *text, const char *why)
 {
-    g_autofree char *shown = g_utf8_make_valid(text != NULL ? text : "", -1);
-    g_set_error(error, SERVER_URL_ERROR, 0, "The server URL \"%.100s\" %s", shown, why);
+    char shown[104];
+    text_printable(text != NULL ? text : "", text != NULL ? strlen(text) : 0, shown, sizeof shown);
+    g_set_error(error, SERVER_URL_ERROR, 0, "The server URL \"%s\" %s", shown, why);
     return NULL;
 }
 

@@ -1,13 +1,14 @@
 #include "signal/signal_socket.h"
 
 #include "base/clock.h"
+#include "signal/signal_guard.h"
 
 struct SignalSocket {
     SignalSocketOut out;
     Handshake *handshake;
     SoupWebsocketConnection *connection;
     GSource *answer_source;
-    int64_t timeout_ns, last_heard_ns;
+    int64_t timeout_ns;
 };
 
 static void stop_waiting(SignalSocket *socket)
@@ -22,7 +23,6 @@ static void on_message(SoupWebsocketConnection *connection, int type, GBytes *by
 {
     (void)connection;
     SignalSocket *socket = data;
-    socket->last_heard_ns = clock_monotonic_ns();
     stop_waiting(socket);
     socket->out.message(socket->out.owner, type == SOUP_WEBSOCKET_DATA_BINARY ? bytes : NULL);
 }
@@ -31,9 +31,13 @@ static void on_closed(SoupWebsocketConnection *connection, gpointer data)
 {
     SignalSocket *socket = data;
     const unsigned code = soup_websocket_connection_get_close_code(connection);
-    g_autofree char *why = code != 0
-                               ? g_strdup_printf("the server closed it (WebSocket code %u)", code)
-                               : g_strdup("the connection broke");
+    g_autofree char *why = NULL;
+    if (signal_guard_reason(connection) != NULL)
+        why = g_strdup(signal_guard_reason(connection));
+    else if (code != 0)
+        why = g_strdup_printf("the server closed it (WebSocket code %u)", code);
+    else
+        why = g_strdup("the connection broke");
     socket->out.closed(socket->out.owner, why);
 }
 
@@ -57,7 +61,6 @@ static void on_opened(void *owner, SoupWebsocketConnection *connection)
 {
     SignalSocket *socket = owner;
     socket->connection = connection;
-    socket->last_heard_ns = clock_monotonic_ns();
     g_signal_connect(connection, "message", G_CALLBACK(on_message), socket);
     g_signal_connect(connection, "closed", G_CALLBACK(on_closed), socket);
     if (socket->timeout_ns > 0)
@@ -109,7 +112,8 @@ void signal_socket_free(SignalSocket *socket)
 void signal_socket_send(SignalSocket *socket, GBytes *bytes)
 {
     if (socket->connection != NULL &&
-        soup_websocket_connection_get_state(socket->connection) == SOUP_WEBSOCKET_STATE_OPEN)
+        soup_websocket_connection_get_state(socket->connection) == SOUP_WEBSOCKET_STATE_OPEN &&
+        signal_guard_may_send(socket->connection, g_bytes_get_size(bytes)))
         soup_websocket_connection_send_message(socket->connection, SOUP_WEBSOCKET_DATA_BINARY,
                                                bytes);
     g_bytes_unref(bytes);
@@ -118,9 +122,4 @@ void signal_socket_send(SignalSocket *socket, GBytes *bytes)
 const ServerUrl *signal_socket_url(const SignalSocket *socket)
 {
     return handshake_url(socket->handshake);
-}
-
-int64_t signal_socket_last_heard_ns(const SignalSocket *socket)
-{
-    return socket->last_heard_ns;
 }

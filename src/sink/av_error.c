@@ -22,7 +22,9 @@ void av_error_outcome(Outcome *outcome, int error, const char *action, const cha
     char reason[AV_ERROR_MAX_STRING_SIZE] = "";
     av_strerror(error, reason, sizeof reason);
     const OutcomeCode code = code_of(error);
-    const char *advice = code == CODE_DISK_FULL       ? " Free some space and record again."
+    const bool is_gone = AVUNERROR(error) == ENOENT;
+    const char *advice = is_gone                      ? " The file, or its folder, was removed."
+                         : code == CODE_DISK_FULL     ? " Free some space and record again."
                          : code == CODE_OUTPUT_EXISTS ? " Choose another name."
                                                       : "";
     outcome_set(outcome, OUTCOME_FAILED, code, "%s %s: %s.%s", action, path, reason, advice);

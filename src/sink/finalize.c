@@ -174,15 +174,29 @@ static bool duration_fits(int64_t measured_ns, int64_t written_ns)
     return llabs(measured_ns - written_ns) <= NS_PER_SECOND + written_ns / 50;
 }
 
-static bool measure(const char *path, OutputFile *file, char *error, size_t error_size)
+typedef struct {
+    OutputFile *file; /* gets its length and size */
+    uint64_t packets;
+    char error[OUTCOME_SENTENCE_MAX];
+} Measure;
+
+static bool measure(const char *path, Measure *measure)
 {
     Inspection *inspection = calloc(1, sizeof *inspection);
     require(inspection != NULL);
-    const bool is_media = inspect_file(path, inspection, error, error_size);
-    file->duration_ns = inspection->duration_ns;
-    file->bytes = inspection->bytes;
+    const bool is_media = inspect_file(path, inspection, measure->error, sizeof measure->error);
+    measure->file->duration_ns = inspection->duration_ns;
+    measure->file->bytes = inspection->bytes;
+    for (unsigned i = 0; i < inspection->track_count; i++)
+        measure->packets += inspection->tracks[i].packets;
     free(inspection);
     return is_media;
+}
+
+/* Of an interrupted file all that could be read is to be in the copy. */
+static bool has_all_packets(const Group *group, uint64_t packets)
+{
+    return !group->parts[0]->interrupted || packets >= group->parts[0]->packets;
 }
 
 /* To its last frame, or to the end of the pause in which it was held. */
@@ -199,7 +213,7 @@ static bool is_whole(const FinalizeJob *job, const Group *group, const OutputFil
 static bool rewrite(const FinalizeJob *job, const Group *group, const char *path, OutputFile *file)
 {
     char *hidden = hidden_path(path);
-    char error[OUTCOME_SENTENCE_MAX] = "";
+    Measure found = {.file = file};
     unlink(hidden);
     int failed = remux_run(&(RemuxJob){.config = job->config,
                                        .parts = group->parts,
@@ -207,7 +221,8 @@ static bool rewrite(const FinalizeJob *job, const Group *group, const char *path
                                        .container = group->container,
                                        .path = hidden},
                            &file->zero_ns);
-    if (failed == 0 && (!measure(hidden, file, error, sizeof error) || !is_whole(job, group, file)))
+    if (failed == 0 && (!measure(hidden, &found) || !is_whole(job, group, file) ||
+                        !has_all_packets(group, found.packets)))
         failed = AVERROR_INVALIDDATA;
     if (failed == 0)
         failed = replace_parts(group, hidden, path);
@@ -246,26 +261,39 @@ static void check_measured(OutputResult *result, const OutputFile *file, bool is
                     (double)file->duration_ns / NS_PER_SECOND, (double)written_ns / NS_PER_SECOND);
 }
 
+static bool is_removed(const char *path, OutputResult *result)
+{
+    struct stat status;
+    if (lstat(path, &status) == 0 || errno != ENOENT)
+        return false;
+    if (result->outcome.kind == OUTCOME_NONE)
+        av_error_outcome(&result->outcome, AVERROR(ENOENT), "Cannot find", path);
+    return true;
+}
+
 /* The parts as they are on disk. */
 static void keep(const Group *group, const char *reason, OutputResult *result)
 {
     for (unsigned i = 0; i < group->count; i++) {
         const Part *part = group->parts[i];
-        char error[OUTCOME_SENTENCE_MAX] = "";
+        if (is_removed(part->path, result))
+            continue;
         OutputFile *file = add_file(result, part->path);
-        const bool is_media = measure(part->path, file, error, sizeof error);
+        Measure found = {.file = file};
+        const bool is_media = measure(part->path, &found);
         file->bytes = part->bytes;
         file->zero_ns = part->zero_ns;
         file->fragmented = container_is_fragmented(part->container);
         snprintf(file->reason, sizeof file->reason, "%s", reason);
-        check_measured(result, file, is_media, part->end_ns - part->zero_ns, error);
+        check_measured(result, file, is_media, part->end_ns - part->zero_ns, found.error);
     }
 }
 
 static void finish_group(const FinalizeJob *job, const Group *group, OutputResult *result)
 {
     char reason[sizeof(((OutputFile *)NULL)->reason)] = "";
-    const bool needs_rewrite = group->count > 1 || container_is_fragmented(group->container) ||
+    const bool needs_rewrite = group->count > 1 || group->parts[0]->interrupted ||
+                               container_is_fragmented(group->container) ||
                                (has_corrections(job) && container_holds_pictures(group->container));
     if (!needs_rewrite || is_hindered(job, group, reason, sizeof reason)) {
         keep(group, reason, result);

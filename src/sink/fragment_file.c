@@ -44,9 +44,19 @@ static int write_at(int fd, const uint8_t *data, size_t size, int64_t position)
     return 0;
 }
 
+/* What goes into a file that somebody has removed is lost when it is closed. */
+static int check_named(const FragmentFile *file)
+{
+    struct stat status;
+    return fstat(file->fd, &status) == 0 && status.st_nlink == 0 ? AVERROR(ENOENT) : 0;
+}
+
 static int commit_buffer(FragmentFile *file)
 {
     if (file->error < 0 || file->size == 0)
+        return file->error;
+    file->error = check_named(file);
+    if (file->error < 0)
         return file->error;
     file->error = write_at(file->fd, file->data, file->size, file->base);
     if (file->error < 0) {

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <libavformat/avformat.h>
-#include <libavutil/avstring.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +9,16 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sink/media_input.h"
 #include "sink/mp4_layout.h"
 
 #define GAP_NS NS_PER_SECOND
 #define MAX_DATA_ERRORS 1000
+/* No recording is that long: what says so is no time. */
+#define TIME_MAX_NS (10 * 365 * 24 * 3600 * NS_PER_SECOND)
 
 typedef struct {
+    bool has_time;
     int64_t last_end_ns;
     int64_t previous_ns;
     int64_t typical_ns;
@@ -65,6 +68,14 @@ static void describe_layout(const char *path, Inspection *inspection)
     snprintf(inspection->layout, sizeof inspection->layout, "%s", layout);
 }
 
+/* A Matroska tells its length when its index was written with it. */
+static bool has_index(const AVFormatContext *format, const Inspection *inspection)
+{
+    if (strcmp(inspection->layout, "clusters") == 0)
+        return format->duration > 0;
+    return strcmp(inspection->layout, mp4_layout_name(MP4_LAYOUT_FRAGMENTED)) != 0;
+}
+
 static void describe_track(const AVStream *stream, InspectTrack *track)
 {
     const AVCodecParameters *parameters = stream->codecpar;
@@ -92,20 +103,29 @@ static void add_gap(InspectTrack *track, int64_t start_ns, int64_t end_ns)
     track->gap_count++;
 }
 
+/* False for a time that does not make sense. */
+static bool to_ns(int64_t ticks, AVRational time_base, int64_t *ret_ns)
+{
+    *ret_ns = av_rescale_q(ticks, time_base, (AVRational){1, NS_PER_SECOND});
+    return *ret_ns > -TIME_MAX_NS && *ret_ns < TIME_MAX_NS;
+}
+
 static void measure_packet(InspectTrack *track, Progress *progress, const AVPacket *packet,
                            AVRational time_base)
 {
-    const AVRational ns = {1, NS_PER_SECOND};
     const int64_t ticks = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
+    int64_t pts_ns, duration_ns;
     track->bytes += (uint64_t)packet->size;
     track->keyframes += (packet->flags & AV_PKT_FLAG_KEY) != 0;
     track->packets++;
-    if (ticks == AV_NOPTS_VALUE)
+    if (ticks == AV_NOPTS_VALUE || !to_ns(ticks, time_base, &pts_ns))
         return;
-    const int64_t pts_ns = av_rescale_q(ticks, time_base, ns);
-    int64_t duration_ns = packet->duration > 0 ? av_rescale_q(packet->duration, time_base, ns) : 0;
-    if (track->packets == 1) {
+    if (!to_ns(packet->duration, time_base, &duration_ns))
+        duration_ns = 0;
+    if (!progress->has_time) {
+        progress->has_time = true;
         track->first_pts_ns = track->last_pts_ns = pts_ns;
+        progress->last_end_ns = pts_ns;
     } else {
         const int64_t distance_ns = pts_ns - progress->previous_ns;
         if (distance_ns > GAP_NS)
@@ -195,6 +215,7 @@ static bool inspect_format(AVFormatContext *format, const char *path, Inspection
         inspection->bytes = (uint64_t)status.st_size;
     snprintf(inspection->container, sizeof inspection->container, "%s", container_of(format, path));
     describe_layout(path, inspection);
+    inspection->has_index = has_index(format, inspection);
     describe_tracks(format, inspection, track_of);
     read_packets(format, track_of, inspection, progress);
     conclude(inspection, progress);
@@ -214,19 +235,10 @@ static bool tells_parameters(const AVFormatContext *format)
 
 static int open_format(const char *path, AVFormatContext **ret_format)
 {
-    AVDictionary *options = NULL;
-    /* A name is a file, never another protocol; playlists would open further files. */
-    av_dict_set(&options, "protocol_whitelist", "file", 0);
-    av_dict_set(&options, "format_whitelist",
-                "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,ogg,wav,mp3,mpegts", 0);
-    char *url = av_asprintf("file:%s", path);
-    require(url != NULL);
-    int error = avformat_open_input(ret_format, url, NULL, &options);
-    if (error == 0 && !tells_parameters(*ret_format))
-        error = avformat_find_stream_info(*ret_format, NULL);
-    av_free(url);
-    av_dict_free(&options);
-    return error;
+    const int error = media_input_open(path, ret_format);
+    if (error < 0 || tells_parameters(*ret_format))
+        return error;
+    return avformat_find_stream_info(*ret_format, NULL);
 }
 
 bool inspect_file(const char *path, Inspection *ret_inspection, char *error, size_t error_size)
@@ -237,8 +249,10 @@ bool inspect_file(const char *path, Inspection *ret_inspection, char *error, siz
     if (!S_ISREG(status.st_mode))
         return fail(error, error_size, path, "it is no file");
     AVFormatContext *format = NULL;
-    if (open_format(path, &format) < 0)
+    if (open_format(path, &format) < 0) {
+        avformat_close_input(&format);
         return fail(error, error_size, path, "it is no media file that can be read");
+    }
     Inspection *inspection = calloc(1, sizeof *inspection);
     require(inspection != NULL);
     const bool has_packets = inspect_format(format, path, inspection);

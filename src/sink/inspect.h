@@ -1,5 +1,6 @@
 /* Opens a finished media file and measures it: tracks, durations, gaps, start offsets, layout.
- * Thread: any; blocks. Untrusted files: FFmpeg reads them, our limits bound what is kept. */
+ * Thread: any; blocks. Untrusted files: FFmpeg reads them, with at most 512 MiB at once (which holds
+ * for the whole process) and INSPECT_MAX_TRACKS streams; our limits bound what is kept. */
 #pragma once
 
 #include <stddef.h>
@@ -28,6 +29,7 @@ typedef struct {
 typedef struct {
     char container[32]; /* "mp4", "webm", "mkv", "ogg" */
     char layout[32];    /* "plain" (index first), "index_last", "fragmented", "clusters", "pages" */
+    bool has_index;     /* or needs none */
     uint64_t bytes;
     int64_t duration_ns;
     int64_t start_offset_ns; /* first video minus first audio; 0 unless both are there */

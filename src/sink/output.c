@@ -35,7 +35,7 @@ struct Output {
 
     atomic_bool is_discarded;
     _Atomic uint64_t progress_bytes, progress_final_bytes;
-    _Atomic int64_t progress_duration_ns;
+    _Atomic int64_t progress_zero_ns, progress_duration_ns;
 };
 
 typedef struct {
@@ -61,6 +61,7 @@ static void publish_progress(Output *output)
     atomic_store_explicit(&output->progress_bytes, progress.bytes, memory_order_relaxed);
     atomic_store_explicit(&output->progress_final_bytes, progress.final_bytes,
                           memory_order_relaxed);
+    atomic_store_explicit(&output->progress_zero_ns, progress.zero_ns, memory_order_relaxed);
     atomic_store_explicit(&output->progress_duration_ns, progress.duration_ns,
                           memory_order_relaxed);
 }
@@ -183,8 +184,8 @@ Output *output_new(SinkPool *pool, const OutputConfig *config, OutputEvents even
     output->config.stem = copy_text(config->stem);
     output->config.title = copy_text(config->title);
     output->events = events;
-    output->thread = sink_pool_pick(pool);
-    output->finalizer = sink_pool_finalizer(pool);
+    output->thread = sink_pool_pick(pool, config->stem);
+    output->finalizer = sink_pool_finalizer(pool, config->stem);
     output->sink.client = (SinkClient){.owner = output, .wake = on_wake};
     output->sink.set = track_set_new(&output->config, &output->events);
     return output;
@@ -254,6 +255,7 @@ OutputProgress output_progress(const Output *output)
     return (OutputProgress){
         .bytes = atomic_load_explicit(&output->progress_bytes, memory_order_relaxed),
         .final_bytes = atomic_load_explicit(&output->progress_final_bytes, memory_order_relaxed),
+        .zero_ns = atomic_load_explicit(&output->progress_zero_ns, memory_order_relaxed),
         .duration_ns = atomic_load_explicit(&output->progress_duration_ns, memory_order_relaxed)};
 }
 

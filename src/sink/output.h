@@ -18,7 +18,7 @@
 
 typedef struct SinkPool SinkPool;
 
-/* A few threads shared by all outputs. */
+/* A few threads shared by all outputs; NULL when the system gives none. */
 SinkPool *sink_pool_new(unsigned threads);
 void sink_pool_free(SinkPool *pool); /* after its outputs */
 
@@ -127,6 +127,7 @@ void output_free(Output *output);
 typedef struct {
     uint64_t bytes;       /* on disk now, all parts */
     uint64_t final_bytes; /* what they become at most, were this the end */
+    int64_t zero_ns;      /* the first file's, on the recording's timeline */
     int64_t duration_ns;  /* written */
 } OutputProgress;
 

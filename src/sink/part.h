@@ -20,6 +20,7 @@ struct Part {
     int64_t flushed_ns;        /* monotonic */
     bool has_fragment;         /* the open fragment holds something */
     bool closed;
+    bool interrupted; /* by a crash: it has no index, and its last packet may be cut */
     uint64_t packets, payload_bytes, bytes;
     uint64_t fragments;
 };

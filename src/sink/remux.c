@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sink/media_input.h"
 #include "sink/track_set.h"
 
 /* One part being read, with the packet that is its next. */
@@ -43,7 +44,7 @@ static int source_open(Source *source, const Part *part)
     source->part = part;
     source->packet = av_packet_alloc();
     require(source->packet != NULL);
-    const int error = avformat_open_input(&source->format, part->path, NULL, NULL);
+    const int error = media_input_open(part->path, &source->format);
     if (error < 0)
         return error;
     /* Only in these a page or packet of the container holds several of ours. */
@@ -63,8 +64,11 @@ static int source_next(Source *source)
     source->has_packet = false;
     av_packet_unref(source->packet);
     const int error = av_read_frame(source->format, source->packet);
+    const bool is_cut = error < 0 || (source->packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
+    if (error == AVERROR_EOF || (is_cut && source->part->interrupted))
+        return 0;
     if (error < 0)
-        return error == AVERROR_EOF ? 0 : error;
+        return error;
     const AVStream *stream = source->format->streams[source->packet->stream_index];
     const AVPacket *packet = source->packet;
     const int64_t pts = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;

@@ -1,5 +1,6 @@
-/* The threads that outputs share: each runs the calls posted to it and wakes its clients regularly.
- * One further thread finalises files, one at a time.
+/* The threads that the outputs on one device share: each runs the calls posted to it and wakes its
+ * clients regularly. One further thread a device finalises files, one at a time. The first device
+ * gets as many threads as the pool was made with, every other one.
  * Thread: as named; a client is added and removed on its own thread. */
 #pragma once
 
@@ -14,9 +15,10 @@ struct SinkClient {
     SinkClient *next; /* private */
 };
 
-/* Main: the thread for a further output, and the one for finalising. */
-SinkThread *sink_pool_pick(SinkPool *pool);
-SinkThread *sink_pool_finalizer(SinkPool *pool);
+/* Main: the thread for a further output, and the one for finalising; the folder of `path` exists.
+ */
+SinkThread *sink_pool_pick(SinkPool *pool, const char *path);
+SinkThread *sink_pool_finalizer(SinkPool *pool, const char *path);
 
 /* Any thread. */
 void sink_thread_post(SinkThread *thread, MailboxFn run, void *owner, void *message);

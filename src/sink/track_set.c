@@ -18,6 +18,7 @@
 #define BACK_STEP_NS NS_PER_SECOND        /* a time further back than this has no place */
 #define BEFORE_ZERO_NS (10 * NS_PER_MS)
 #define VIDEO_GAP_NS NS_PER_SECOND
+#define TURN_NS (100 * NS_PER_MS) /* then the thread's other outputs have theirs */
 #define TYPICAL_MIN_NS (2 * NS_PER_MS)
 #define TYPICAL_MAX_NS (500 * NS_PER_MS)
 
@@ -282,8 +283,14 @@ static void drop_refused(TrackSet *set)
     }
 }
 
+/* On a slow disk there is always more to write. A stop writes it all. */
+static bool is_turn_over(const TrackSet *set, int64_t began_ns)
+{
+    return !set->is_stopping && clock_monotonic_ns() - began_ns >= TURN_NS;
+}
+
 /* One round: the queues' contents as far as the rings hold them. */
-static bool drain_once(TrackSet *set, int64_t now_ns)
+static bool drain_once(TrackSet *set, int64_t began_ns, int64_t now_ns)
 {
     for (unsigned i = 0; i < set->track_count; i++)
         sink_track_pull(set->tracks[i], now_ns);
@@ -293,18 +300,19 @@ static bool drain_once(TrackSet *set, int64_t now_ns)
     track_files_open_due(set, now_ns);
     bool has_written = false;
     SinkTrack *next = NULL;
-    while (set->outcome.kind == OUTCOME_NONE &&
+    while (set->outcome.kind == OUTCOME_NONE && !is_turn_over(set, began_ns) &&
            (next = interleaver_next(set->tracks, set->track_count, now_ns, set->is_stopping))) {
         place_head(set, next, now_ns);
         sink_track_pull(next, now_ns);
         has_written = true;
     }
-    return has_written && set->outcome.kind == OUTCOME_NONE;
+    return has_written && set->outcome.kind == OUTCOME_NONE && !is_turn_over(set, began_ns);
 }
 
 void track_set_drain(TrackSet *set, int64_t now_ns)
 {
-    while (drain_once(set, now_ns)) {
+    const int64_t began_ns = clock_monotonic_ns();
+    while (drain_once(set, began_ns, now_ns)) {
     }
     if (set->outcome.kind != OUTCOME_NONE)
         return;
@@ -373,7 +381,9 @@ OutputProgress track_set_progress(const TrackSet *set)
         if (i == 0 || end_ns < set->parts[i]->end_ns)
             end_ns = set->parts[i]->end_ns;
     }
-    if (set->part_count > 0)
-        progress.duration_ns = end_ns - set->parts[0]->zero_ns;
+    if (set->part_count > 0) {
+        progress.zero_ns = set->parts[0]->zero_ns;
+        progress.duration_ns = end_ns - progress.zero_ns;
+    }
     return progress;
 }

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 
 #define VALUE_MAX 100
 /* Two long values and a time fit; ".part99.webm" and a temporary name's ending still do. */
@@ -143,18 +144,29 @@ static bool is_safe(char **parts)
     return true;
 }
 
-static bool check_template(const char *template, GError **error)
+/* Without it the stem would be the folder itself, and the file beside it. */
+static bool names_a_file(const char *template)
+{
+    const char *slash = strrchr(template, '/');
+    const char *last = slash ? slash + 1 : template;
+    return *last != '\0' && strcmp(last, ".") != 0;
+}
+
+static bool is_usable(const char *template)
 {
     g_auto(GStrv) parts = g_strsplit(template, "/", -1);
-    const bool is_text = g_utf8_validate(template, -1, NULL) && strlen(template) <= TEMPLATE_MAX;
-    if (is_text && *template != '/' && is_safe(parts))
-        return true;
-    g_autofree char *shown = g_utf8_make_valid(template, (gssize)MIN(strlen(template), 80));
+    return g_utf8_validate(template, -1, NULL) && strlen(template) <= TEMPLATE_MAX &&
+           *template != '/' && is_safe(parts);
+}
+
+static void refuse(const char *template, GError **error)
+{
+    char shown[80];
+    text_printable(template, strlen(template), shown, sizeof shown);
     g_set_error(error, STORE_ERROR, STORE_ERROR_BAD_TEMPLATE,
-                "The output template '%s' must be UTF-8 of at most %d bytes, relative, and without "
-                "'..'.",
+                "The output template '%s' must be UTF-8 of at most %d bytes, relative, without "
+                "'..', and name a file.",
                 shown, TEMPLATE_MAX);
-    return false;
 }
 
 /* Every component but the last is one folder; what a value brought is escaped already. */
@@ -178,12 +190,18 @@ char *output_path_stem(const char *directory, const char *template, const Output
 {
     if (!template || !*template)
         template = OUTPUT_PATH_DEFAULT_TEMPLATE;
-    if (!check_template(template, error))
+    if (!is_usable(template)) {
+        refuse(template, error);
         return NULL;
+    }
     g_autofree char *full = g_str_has_suffix(template, "/")
                                 ? g_strconcat(template, OUTPUT_PATH_DEFAULT_TEMPLATE, NULL)
                                 : g_strdup(template);
     const Container container = take_extension(full);
+    if (!names_a_file(full)) {
+        refuse(template, error);
+        return NULL;
+    }
     g_autofree char *expanded = expand(full, values);
     GString *name = g_string_new(expanded);
     distinguish(name, full, values);

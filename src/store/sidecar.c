@@ -3,12 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define SIDECAR_MAX_BYTES (16 * 1024 * 1024)
 #define FILE_MODE 0644
+#define BLOCK_BYTES 512 /* of st_blocks */
 
 struct Sidecar {
     char *stem, *path;
@@ -42,6 +46,38 @@ Sidecar *sidecar_new(const char *stem, GError **error)
     sidecar->path = g_steal_pointer(&path);
     sidecar->fd = fd;
     return sidecar;
+}
+
+/* Whoever held the lock until now may have put another file into its place. */
+static bool is_named(int fd, const char *path)
+{
+    struct stat held, named;
+    return fstat(fd, &held) == 0 && lstat(path, &named) == 0 && held.st_dev == named.st_dev &&
+           held.st_ino == named.st_ino;
+}
+
+Sidecar *sidecar_adopt(const char *path)
+{
+    const int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return NULL;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0 || !is_named(fd, path)) {
+        close(fd);
+        return NULL;
+    }
+    Sidecar *sidecar = g_new0(Sidecar, 1);
+    sidecar->stem = g_strndup(path, strlen(path) - strlen(".json"));
+    sidecar->path = g_strdup(path);
+    sidecar->fd = fd;
+    return sidecar;
+}
+
+int64_t sidecar_written_wall_ns(const Sidecar *sidecar)
+{
+    struct stat status;
+    if (fstat(sidecar->fd, &status) != 0)
+        return 0;
+    return status.st_mtim.tv_sec * NS_PER_SECOND + status.st_mtim.tv_nsec;
 }
 
 const char *sidecar_stem(const Sidecar *sidecar)
@@ -101,10 +137,23 @@ static int write_new(const char *path, const char *text, size_t size, GError **e
     return -1;
 }
 
-bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error)
+/* On a full disk there is no place for a second one, but that of the first, without its blanks: a
+ * kill in just that moment would leave none. */
+static bool overwrite(const Sidecar *sidecar, const char *text)
 {
-    g_autofree char *text = json_to_string(root, TRUE);
-    json_node_unref(root);
+    g_autoptr(JsonNode) root = json_from_string(text, NULL);
+    g_autofree char *dense = root ? json_to_string(root, FALSE) : NULL;
+    const size_t size = dense ? strlen(dense) : 0;
+    struct stat status;
+    if (size == 0 || fstat(sidecar->fd, &status) != 0 ||
+        (size_t)status.st_blocks * BLOCK_BYTES < size ||
+        pwrite(sidecar->fd, dense, size, 0) != (ssize_t)size)
+        return false;
+    return ftruncate(sidecar->fd, (off_t)size) == 0;
+}
+
+static bool replace(Sidecar *sidecar, const char *text, GError **error)
+{
     g_autofree char *hidden = hidden_path(sidecar->path);
     const int fd = write_new(hidden, text, strlen(text), error);
     if (fd < 0)
@@ -118,6 +167,17 @@ bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error)
     close(sidecar->fd);
     sidecar->fd = fd;
     return true;
+}
+
+bool sidecar_write(Sidecar *sidecar, const char *text, GError **error)
+{
+    g_autoptr(GError) problem = NULL;
+    if (replace(sidecar, text, &problem))
+        return true;
+    if (g_error_matches(problem, STORE_ERROR, STORE_ERROR_DISK_FULL) && overwrite(sidecar, text))
+        return true;
+    g_propagate_error(error, g_steal_pointer(&problem));
+    return false;
 }
 
 void sidecar_close(Sidecar *sidecar, bool keep)

@@ -14,8 +14,14 @@ Sidecar *sidecar_new(const char *stem, GError **error);
 const char *sidecar_stem(const Sidecar *sidecar);
 const char *sidecar_path(const Sidecar *sidecar);
 
-/* Replaces the contents; takes over `root`. */
-bool sidecar_write(Sidecar *sidecar, JsonNode *root, GError **error);
+/* Replaces the contents by that JSON. */
+bool sidecar_write(Sidecar *sidecar, const char *text, GError **error);
+
+/* Takes over one that somebody has left; NULL while its recording runs, or when it is gone. */
+Sidecar *sidecar_adopt(const char *path);
+
+/* When it was written last, in wall clock time. */
+int64_t sidecar_written_wall_ns(const Sidecar *sidecar);
 
 /* Releases the lock; `keep` false removes the file (a recording that left nothing). */
 void sidecar_close(Sidecar *sidecar, bool keep);

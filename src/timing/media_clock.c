@@ -15,12 +15,22 @@
     (20 * NS_PER_MS)                 /* by which a backlog drains, and jitter alone does not */
 #define STALL_PROOF_NS NS_PER_SECOND /* a backlog gets shorter in that time ... */
 #define STALL_REPORT_NS (4 * NS_PER_SECOND) /* ... unless a report shows that it is one */
-#define GAP_NS NS_PER_SECOND                /* a pause: nothing contiguous to disturb behind it */
-#define GAP_SHIFT_NS (30 * NS_PER_MS)       /* what a server may have moved a timeline in it */
-#define REPORT_FAR_NS (3 * NS_PER_SECOND)   /* between a report's RTP time and real time */
-#define LIP_SYNC_MAX_NS NS_PER_SECOND       /* tracks further apart do not share a clock */
-#define LEADER_IDLE_NS (5 * NS_PER_SECOND)  /* a leader that is silent so long is replaced */
-#define SETTLED_NS (8 * NS_PER_SECOND)      /* before, the lowest delay may not have been seen */
+#define JUMP_NS (60 * NS_PER_MS) /* by which an RTP time runs ahead of what came in between */
+#define JUMP_LOWEST_NS                                                                             \
+    (40 * NS_PER_MS)              /* and under the lowest delay; a network does not do both        \
+                                   */
+#define JUMP_AGE_NS NS_PER_SECOND /* after which there is a lowest delay to speak of */
+#define PICTURE_BACK_NS                                                                            \
+    (200 * NS_PER_MS)                      /* RTP times go back so far where frames are reordered  \
+                                            */
+#define PICTURES_BACK 3                    /* or in so many pictures that do not catch up */
+#define INTERVAL_MAX_NS (500 * NS_PER_MS)  /* of frames that follow each other */
+#define GAP_NS NS_PER_SECOND               /* a pause: nothing contiguous to disturb behind it */
+#define GAP_SHIFT_NS (30 * NS_PER_MS)      /* what a server may have moved a timeline in it */
+#define REPORT_FAR_NS (3 * NS_PER_SECOND)  /* between a report's RTP time and real time */
+#define LIP_SYNC_MAX_NS NS_PER_SECOND      /* tracks further apart do not share a clock */
+#define LEADER_IDLE_NS (5 * NS_PER_SECOND) /* a leader that is silent so long is replaced */
+#define SETTLED_NS (8 * NS_PER_SECOND)     /* before, the lowest delay may not have been seen */
 
 #define SOUND_TOLERANCE_NS (15 * NS_PER_MS) /* of the leader, against arrival */
 #define SOUND_FOLLOWER_TOLERANCE_NS (8 * NS_PER_MS)
@@ -28,6 +38,8 @@
 #define PICTURE_WAITING_TOLERANCE_NS (40 * NS_PER_MS) /* reports are still to come */
 #define REPORTS_WAIT_NS (4 * NS_PER_SECOND) /* for them, so that the head is off by a constant */
 #define PICTURE_FOLLOWER_TOLERANCE_NS NS_PER_MS
+
+#define CATCH_UP_NS NS_PER_SECOND /* after the process stood still */
 
 typedef struct {
     int64_t lowest_ns; /* lag that was seen since it began */
@@ -43,6 +55,8 @@ struct Track {
     TrackKind kind;
     int64_t registered_ns;
     RtpTimeline timeline;
+    int64_t interval_ns;    /* between the last two frames; 0 = unknown */
+    unsigned pictures_back; /* in a row that are not newer than one before them */
     TransitFilter transit;
     NtpAlignment ntp;
     int64_t pair_after_ns; /* reports before this belong to another NTP clock */
@@ -61,6 +75,7 @@ struct Track {
 
 struct MediaClock {
     int64_t origin_ns;
+    int64_t still_from_ns, still_until_ns;
     Track tracks[MEDIA_CLOCK_MAX_TRACKS];
 };
 
@@ -200,6 +215,41 @@ static bool is_discontinuity(Track *track, int64_t transit_ns, int64_t arrival_n
     return arrival_ns >= stall->until_ns;
 }
 
+/* Packets come in order, so a time that goes back was set back; and one that goes ahead by more
+ * than what passed, to where no delay was so short, was set ahead. */
+static bool is_jump(Track *track, int64_t media_step_ns, int64_t arrival_ns, int64_t transit_ns)
+{
+    const int64_t arrival_step_ns = arrival_ns - track->timeline.last_arrival_ns;
+    int64_t lowest_ns;
+    track->pictures_back = media_step_ns <= 0 ? track->pictures_back + 1 : 0;
+    if (arrival_step_ns > GAP_NS || track->interval_ns == 0)
+        return false;
+    if (media_step_ns < 0 && track->kind == TRACK_AUDIO)
+        return true;
+    if (media_step_ns <= 0)
+        return media_step_ns < -PICTURE_BACK_NS || track->pictures_back >= PICTURES_BACK;
+    return media_step_ns - arrival_step_ns > JUMP_NS &&
+           transit_filter_age(&track->transit, arrival_ns) >= JUMP_AGE_NS &&
+           transit_filter_lowest(&track->transit, arrival_ns, &lowest_ns) &&
+           transit_ns < lowest_ns - JUMP_LOWEST_NS;
+}
+
+/* The frame follows the last one as frames do; all that is known of the track moves along, reports
+ * too, of which the next one is believed. */
+static void jump(Track *track, int64_t media_step_ns, int64_t arrival_ns)
+{
+    const int64_t arrival_step_ns = arrival_ns - track->timeline.last_arrival_ns;
+    const bool is_next = arrival_step_ns < 3 * track->interval_ns;
+    const int64_t jump_ns = media_step_ns - (is_next ? track->interval_ns : arrival_step_ns);
+    track->values.steps++;
+    track->values.last_step_ns = -jump_ns;
+    track->base_ns -= jump_ns;
+    track->stall = (Stall){0};
+    track->pictures_back = 0;
+    transit_filter_move(&track->transit, -jump_ns);
+    ntp_alignment_move(&track->ntp, jump_ns);
+}
+
 /* After a pause a server goes on with the expected RTP time, give or take some tens of ms; sound
  * can be put where it arrives then, and the next report is believed. A picture that comes earlier
  * than any did shows that its old reports are void. */
@@ -310,6 +360,23 @@ static bool hand_out(Track *track, int64_t pts_ns, int64_t *ret_pts_ns)
     return true;
 }
 
+void media_clock_stood_still(MediaClock *clock, int64_t from_ns, int64_t until_ns)
+{
+    clock->still_from_ns = from_ns;
+    clock->still_until_ns = until_ns;
+}
+
+/* When it came, as far as that can be told. */
+static int64_t true_arrival(const MediaClock *clock, const Track *track, int64_t media_ns,
+                            int64_t arrival_ns)
+{
+    const int64_t due_ns = media_ns + track->base_ns;
+    const bool is_catching_up = clock->still_until_ns > 0 && arrival_ns >= clock->still_until_ns &&
+                                arrival_ns < clock->still_until_ns + CATCH_UP_NS;
+    const bool is_of_then = due_ns >= clock->still_from_ns - CATCH_UP_NS && due_ns <= arrival_ns;
+    return is_catching_up && is_of_then ? due_ns : arrival_ns;
+}
+
 bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
                             int64_t arrival_ns, int64_t *ret_pts_ns)
 {
@@ -319,11 +386,15 @@ bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_t
     RtpTimeline *timeline = &track->timeline;
     const int64_t ticks = rtp_timeline_ticks(timeline, rtp_timestamp, arrival_ns);
     const int64_t media_ns = rtp_timeline_ns(timeline, ticks);
+    arrival_ns = true_arrival(clock, track, media_ns, arrival_ns);
     const int64_t media_step_ns = media_ns - rtp_timeline_ns(timeline, timeline->last_ticks);
     const int64_t transit_ns = arrival_ns - media_ns;
 
     bool is_step = false;
-    if (is_discontinuity(track, transit_ns, arrival_ns)) {
+    if (is_jump(track, media_step_ns, arrival_ns, transit_ns)) {
+        jump(track, media_step_ns, arrival_ns);
+        is_step = true;
+    } else if (is_discontinuity(track, transit_ns, arrival_ns)) {
         step(track, transit_ns);
         is_step = true;
     } else if (media_step_ns > GAP_NS) {
@@ -331,9 +402,11 @@ bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_t
     }
     if (track->stall.until_ns == 0)
         transit_filter_add(&track->transit, transit_ns, arrival_ns);
+    if (!is_step && media_step_ns > 0 && media_step_ns <= INTERVAL_MAX_NS)
+        track->interval_ns = media_step_ns;
     if (is_step || media_step_ns > 0)
         rtp_timeline_note(timeline, rtp_timestamp, ticks, arrival_ns);
-    correct(clock, track, media_step_ns, arrival_ns);
+    correct(clock, track, is_step ? 0 : media_step_ns, arrival_ns);
 
     return hand_out(track, media_ns + track->base_ns - clock->origin_ns, ret_pts_ns);
 }

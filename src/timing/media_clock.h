@@ -1,10 +1,10 @@
 /* Maps RTP timestamps to the recording's timeline in nanoseconds. By arrival first; sender reports
  * then align the tracks of one publisher (RFC 3550 section 6.4.1). Publishers do not share a clock:
- * arrival aligns them. Wraps, reordering and drift are followed, corrections are slewed, only a
- * discontinuity of over a second steps. PTS of a track never goes back.
- * Audio keeps its own pace inside a publisher where it can: it is the video that is slewed to it,
- * since a shifted picture is not seen and a shifted sample is heard.
- * Thread: net. Fixed memory; allocates only in new. */
+ * arrival aligns them. Wraps, reordering and drift are followed, corrections are slewed; RTP times
+ * that were set to others step, and so does a discontinuity of over a second. PTS of a track never
+ * goes back. Audio keeps its own pace inside a publisher where it can: it is the video that is
+ * slewed to it, since a shifted picture is not seen and a shifted sample is heard. Thread: net.
+ * Fixed memory; allocates only in new. */
 #pragma once
 
 #include "flow/codec.h"
@@ -34,6 +34,10 @@ bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_t
 bool media_clock_late_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
                                  int64_t *ret_pts_ns);
 
+/* The process stood still in that time, both monotonic: what is read right after it came at some
+ * moment of it, and is placed where its RTP time says. */
+void media_clock_stood_still(MediaClock *clock, int64_t from_ns, int64_t until_ns);
+
 void media_clock_sender_report(MediaClock *clock, unsigned track_id, uint64_t ntp,
                                uint32_t rtp_timestamp, int64_t arrival_ns);
 
@@ -50,7 +54,7 @@ typedef struct {
     uint64_t rejected_reports; /* absurd ones */
     int64_t offset_ns;         /* correction in force against plain arrival */
     int64_t drift_ppb;         /* publisher's clock against ours, from arrival; 0 until known */
-    unsigned steps;            /* discontinuities of over a second */
+    unsigned steps;            /* RTP times that were set, discontinuities of over a second */
     int64_t last_step_ns;      /* size of the last */
     HeadCorrection head;
 } MediaClockTrack;

@@ -59,3 +59,11 @@ NtpVerdict ntp_alignment_report(NtpAlignment *alignment, NtpReport report, int64
     adopt(alignment, report, arrival_ns);
     return NTP_JUMPED;
 }
+
+void ntp_alignment_move(NtpAlignment *alignment, int64_t media_by_ns)
+{
+    alignment->is_loose = true;
+    alignment->has_candidate = false;
+    alignment->offset_ns -= media_by_ns;
+    alignment->last.media_ns += media_by_ns;
+}

@@ -32,3 +32,6 @@ typedef enum {
 int64_t ntp_to_ns(uint64_t ntp);
 
 NtpVerdict ntp_alignment_report(NtpAlignment *alignment, NtpReport report, int64_t arrival_ns);
+
+/* The media times were set ahead by so much; the next report is believed. */
+void ntp_alignment_move(NtpAlignment *alignment, int64_t media_by_ns);

@@ -60,6 +60,15 @@ static void add_to_trend(TransitFilter *filter, int64_t transit_ns, int64_t arri
     }
 }
 
+void transit_filter_move(TransitFilter *filter, int64_t by_ns)
+{
+    for (unsigned i = 0; i < TRANSIT_BUCKETS; i++)
+        filter->buckets[i].transit_ns += by_ns;
+    for (unsigned i = 0; i < TRANSIT_TREND_POINTS; i++)
+        filter->trend[i].transit_ns += by_ns;
+    filter->trend_minimum.transit_ns += by_ns;
+}
+
 void transit_filter_forget_trend(TransitFilter *filter)
 {
     filter->trend_count = filter->trend_next = 0;

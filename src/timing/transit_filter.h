@@ -31,6 +31,9 @@ void transit_filter_reset(TransitFilter *filter);
 /* One packet: arrival minus media time, both in nanoseconds. */
 void transit_filter_add(TransitFilter *filter, int64_t transit_ns, int64_t arrival_ns);
 
+/* The media times were set: all that is kept is to be off by so much. */
+void transit_filter_move(TransitFilter *filter, int64_t by_ns);
+
 /* The timeline moved: the slope stays as it is until it is known anew. */
 void transit_filter_forget_trend(TransitFilter *filter);
 

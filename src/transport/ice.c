@@ -13,6 +13,7 @@
 #define RECEIVE_BUFFER_BYTES (4 * 1024 * 1024)
 #define CANDIDATE_MAX_LENGTH 512
 #define CREDENTIAL_MAX_LENGTH 256 /* RFC 8445 5.3 */
+#define REMOTE_CANDIDATES_MAX 128
 #define CANDIDATE_TEXT_SIZE 96
 
 struct Ice {
@@ -22,6 +23,7 @@ struct Ice {
     guint stream;
     char *ufrag, *pwd;
     char *remote_ufrag, *remote_pwd;
+    GHashTable *remote_candidates; /* their texts */
     bool announces_loopback;
     bool gathered;
     GSource *gathered_notice; /* tells of a gathering that ended within ice_new() */
@@ -198,12 +200,14 @@ Ice *ice_new(NetThread *thread, const PeerConfig *config, IceOut out, GError **e
     Ice *ice = g_new0(Ice, 1);
     ice->out = out;
     ice->thread = thread;
+    ice->remote_candidates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ice->agent =
-        nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245,
-                            NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS);
-    g_object_set(ice->agent, "upnp", FALSE, "ice-tcp", config->tcp || config->tcp_only, "ice-udp",
-                 !config->tcp_only, "controlling-mode", config->is_server || config->remote_is_lite,
-                 NULL);
+        nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245, NICE_AGENT_OPTION_ICE_TRICKLE);
+    /* The same checks every five seconds as with consent freshness, and 50 s instead of 10 until
+     * the last of them has failed: two checks lost by chance must not end a connection. */
+    g_object_set(ice->agent, "keepalive-conncheck", TRUE, "upnp", FALSE, "ice-tcp",
+                 config->tcp || config->tcp_only, "ice-udp", !config->tcp_only, "controlling-mode",
+                 config->is_server || config->remote_is_lite, NULL);
     ice->stream = nice_agent_add_stream(ice->agent, 1);
     choose_addresses(ice, config->loopback_only);
     if (!use_servers(ice, config, error) || !gather(ice, context, error)) {
@@ -242,6 +246,7 @@ void ice_free(Ice *ice)
     close_agent(ice);
     g_free(ice->ufrag);
     g_free(ice->pwd);
+    g_hash_table_unref(ice->remote_candidates);
     g_free(ice->remote_ufrag);
     g_free(ice->remote_pwd);
     g_free(ice);
@@ -325,6 +330,10 @@ bool ice_add_remote_candidate(Ice *ice, const char *text)
 {
     if (!text || strlen(text) > CANDIDATE_MAX_LENGTH || !has_candidate_form(text))
         return false;
+    if (g_hash_table_contains(ice->remote_candidates, text))
+        return true;
+    if (g_hash_table_size(ice->remote_candidates) >= REMOTE_CANDIDATES_MAX)
+        return false;
     g_autofree char *line = g_strconcat("a=", text, NULL);
     NiceCandidate *candidate = nice_agent_parse_remote_candidate_sdp(ice->agent, ice->stream, line);
     if (!candidate)
@@ -334,6 +343,8 @@ bool ice_add_remote_candidate(Ice *ice, const char *text)
         candidate->component_id == COMPONENT && nice_address_get_port(&candidate->addr) != 0 &&
         nice_agent_set_remote_candidates(ice->agent, ice->stream, COMPONENT, &one) > 0;
     nice_candidate_free(candidate);
+    if (is_taken)
+        g_hash_table_add(ice->remote_candidates, g_strdup(text));
     return is_taken;
 }
 

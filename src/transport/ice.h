@@ -37,7 +37,8 @@ bool ice_has_remote(const Ice *ice, const char *ufrag, const char *pwd);
 /* Once for each agent; both are valid credentials. */
 void ice_set_remote(Ice *ice, const char *ufrag, const char *pwd, bool is_controlling);
 
-/* False for text that is no candidate, and for host names, which are not looked up. */
+/* False for text that is no candidate, for host names, which are not looked up, and for more than
+ * 128 of one description's credentials. */
 bool ice_add_remote_candidate(Ice *ice, const char *candidate);
 void ice_remote_candidates_done(Ice *ice);
 

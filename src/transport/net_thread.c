@@ -11,6 +11,8 @@
 #define LAST_TURNS 64
 /* And what holds the thread so long at most. */
 #define HOLD_MAX_MS 500
+/* Later than this is not just busy. */
+#define STILL_NS NS_PER_SECOND
 
 struct NetThread {
     pthread_t thread;
@@ -20,6 +22,7 @@ struct NetThread {
     GPollFD *fds;
     int fd_capacity;
     int64_t now_ns;
+    NetThreadStill still;
     bool is_stopping;
     unsigned holds;
     GSource *hold_limit;
@@ -38,6 +41,15 @@ static int query_fds(NetThread *thread, int max_priority, int *ret_timeout_ms)
     return needed;
 }
 
+static void note_time(NetThread *thread, int timeout_ms)
+{
+    const int64_t before_ns = thread->now_ns;
+    thread->now_ns = clock_monotonic_ns();
+    if (timeout_ms < 0 || thread->now_ns - before_ns <= timeout_ms * NS_PER_MS + STILL_NS)
+        return;
+    thread->still = (NetThreadStill){before_ns, thread->now_ns};
+}
+
 /* g_main_context_iteration() with the time read once, right after the poll. */
 static bool run_turn(NetThread *thread, bool may_wait)
 {
@@ -45,7 +57,7 @@ static bool run_turn(NetThread *thread, bool may_wait)
     g_main_context_prepare(thread->context, &max_priority);
     const int count = query_fds(thread, max_priority, &timeout_ms);
     g_poll(thread->fds, (guint)count, may_wait ? timeout_ms : 0);
-    thread->now_ns = clock_monotonic_ns();
+    note_time(thread, may_wait ? timeout_ms : 0);
     ledger_add(&thread->counters.wakeups, 1);
     const bool is_ready = g_main_context_check(thread->context, max_priority, thread->fds, count);
     g_main_context_dispatch(thread->context);
@@ -83,14 +95,32 @@ static void stop(void *owner, void *message)
     g_source_attach(thread->hold_limit, thread->context);
 }
 
+static void release(NetThread *thread)
+{
+    if (thread->mailbox_source)
+        g_source_destroy(thread->mailbox_source);
+    g_clear_pointer(&thread->mailbox_source, g_source_unref);
+    g_main_context_unref(thread->context);
+    mailbox_free(thread->mailbox);
+    g_free(thread->fds);
+    g_free(thread);
+}
+
 NetThread *net_thread_new(const char *name)
 {
     NetThread *thread = g_new0(NetThread, 1);
     thread->context = g_main_context_new();
     thread->mailbox = mailbox_new();
+    if (!thread->mailbox) {
+        release(thread);
+        return NULL;
+    }
     thread->mailbox_source = mailbox_source_attach(thread->mailbox, thread->context);
     thread->now_ns = clock_monotonic_ns();
-    require(pthread_create(&thread->thread, NULL, run, thread) == 0);
+    if (pthread_create(&thread->thread, NULL, run, thread) != 0) {
+        release(thread);
+        return NULL;
+    }
     g_autofree char *short_name = g_strndup(name, 15); /* the kernel's limit */
     pthread_setname_np(thread->thread, short_name);
     return thread;
@@ -104,12 +134,7 @@ void net_thread_free(NetThread *thread)
     pthread_join(thread->thread, NULL);
     g_source_destroy(thread->hold_limit);
     g_source_unref(thread->hold_limit);
-    g_source_destroy(thread->mailbox_source);
-    g_source_unref(thread->mailbox_source);
-    g_main_context_unref(thread->context);
-    mailbox_free(thread->mailbox);
-    g_free(thread->fds);
-    g_free(thread);
+    release(thread);
 }
 
 GMainContext *net_thread_context(NetThread *thread)
@@ -136,6 +161,11 @@ void net_thread_release(NetThread *thread)
 {
     if (thread->holds > 0)
         thread->holds--;
+}
+
+NetThreadStill net_thread_still(const NetThread *thread)
+{
+    return thread->still;
 }
 
 NetThreadCounters *net_thread_counters(NetThread *thread)

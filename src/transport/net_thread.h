@@ -10,6 +10,7 @@
 
 typedef struct NetThread NetThread;
 
+/* NULL when the system gives no thread or descriptor. */
 NetThread *net_thread_new(const char *name);
 
 /* Ends the loop after what was posted has run, and joins. */
@@ -22,6 +23,15 @@ void net_thread_post(NetThread *thread, MailboxFn run, void *owner, void *messag
 
 /* clock_monotonic_ns() of the wake-up that runs. Thread: the net thread itself. */
 int64_t net_thread_now_ns(const NetThread *thread);
+
+/* The last time for which the thread did not run (SIGSTOP, a machine that was suspended, or a host
+ * that had no time for it), longer than a second; `until_ns` is 0 when there was none. Thread: the
+ * net thread itself. */
+typedef struct {
+    int64_t from_ns, until_ns;
+} NetThreadStill;
+
+NetThreadStill net_thread_still(const NetThread *thread);
 
 /* What is still to be sent before the loop may end, half a second at most; a hold each needs its
  * release. Thread: the net thread itself. */

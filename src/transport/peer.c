@@ -149,7 +149,10 @@ static void on_dtls_connected(void *owner)
         return;
     }
     start_sctp(peer);
-    set_state(peer, PEER_CONNECTED, NULL);
+    if (!peer->sctp)
+        fail(peer, PEER_ERROR_ICE, "The process has no descriptor left for the data channels.");
+    else
+        set_state(peer, PEER_CONNECTED, NULL);
 }
 
 static void on_dtls_ended(void *owner, const char *sentence)

@@ -335,9 +335,12 @@ static bool post_to_stack(SctpLink *link, Letter *letter)
 
 Sctp *sctp_new(GMainContext *context, SctpOut out)
 {
+    Mailbox *mailbox = sctp_stack_thread() ? mailbox_new() : NULL;
+    if (!mailbox)
+        return NULL;
     SctpLink *link = g_new0(SctpLink, 1);
     atomic_init(&link->references, 2);
-    link->to_net = mailbox_new();
+    link->to_net = mailbox;
     Sctp *sctp = g_new0(Sctp, 1);
     sctp->out = out;
     sctp->link = link;

@@ -22,7 +22,8 @@ typedef struct {
     void (*stream_closed)(void *owner, uint16_t stream);
 } SctpOut;
 
-/* Connects at once; both sides do, from and to port 5000. */
+/* Connects at once; both sides do, from and to port 5000. NULL when the process has no descriptor
+ * left. */
 Sctp *sctp_new(GMainContext *context, SctpOut out);
 void sctp_free(Sctp *sctp);
 

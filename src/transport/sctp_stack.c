@@ -43,13 +43,19 @@ static void start(void)
 {
     stack.routes = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     stack.thread = net_thread_new("sctp");
-    net_thread_post(stack.thread, start_usrsctp, NULL, NULL);
+    if (stack.thread)
+        net_thread_post(stack.thread, start_usrsctp, NULL, NULL);
 }
 
 NetThread *sctp_stack_thread(void)
 {
     pthread_once(&stack.once, start);
     return stack.thread;
+}
+
+void sctp_stack_end(void)
+{
+    net_thread_free(g_steal_pointer(&stack.thread));
 }
 
 static gboolean on_tick(gpointer data)

@@ -8,7 +8,12 @@
 
 #include "transport/net_thread.h"
 
+/* NULL when the system gave no thread for it. */
 NetThread *sctp_stack_thread(void);
+
+/* At the end of the program, after the last peer: nothing of SCTP is used afterwards. Thread: main.
+ */
+void sctp_stack_end(void);
 
 typedef struct {
     void *owner;

@@ -7,11 +7,11 @@ const until = (target, event) =>
 
 // The test picture of picture.py: number in cells at the top, a flash in the lower half each second.
 class TestPicture {
-  constructor({ width, height, fps }) {
+  constructor({ width, height, fps, number = 0 }) {
     this.canvas = document.createElement("canvas");
     this.paint = this.canvas.getContext("2d", { alpha: false });
     this.fps = fps;
-    this.number = 0;
+    this.number = number;
     this.resize(width, height);
     this.stream = this.canvas.captureStream(0);
     this.track = this.stream.getVideoTracks()[0];
@@ -81,6 +81,14 @@ const publisher = {
       videoEncoding: { maxBitrate: bitrate, maxFramerate: size.fps },
       degradationPreference: "maintain-resolution",
     });
+  },
+
+  // Another camera behind the same publication, as livekit-client switches devices.
+  async switchCamera(size) {
+    const former = this.picture;
+    clearInterval(former.timer);
+    this.picture = new TestPicture({ ...size, fps: former.fps, number: former.number });
+    await this.me.getTrackPublication("camera").videoTrack.replaceTrack(this.picture.track);
   },
 
   get sender() {

@@ -211,6 +211,10 @@ class ChromiumPublisher:
     def resize(self, width, height):
         self.page.run("publisher.picture.resize", width, height)
 
+    def switch_camera(self, width, height):
+        """Another picture of that size, which goes on with the numbers of the first."""
+        self.page.run("publisher.switchCamera", {"width": width, "height": height})
+
     def set_camera(self, is_on):
         self.page.run("publisher.me.setCameraEnabled", is_on)
 

@@ -236,6 +236,20 @@ class Publisher:
         self.pumps[kind] = pump = Pump(self.origin, 1 / fps, 0, make, push)
         return rtc.LocalVideoTrack.create_video_track(kind, encoder.source)
 
+    @staticmethod
+    def make_sound(number):
+        sound = picture.sound(number * BLOCK, BLOCK)
+        return rtc.AudioFrame(
+            (sound * 32767).astype(np.int16).tobytes(), picture.SAMPLE_RATE, 1, BLOCK
+        )
+
+    @staticmethod
+    def hand_over(source, frame):
+        request = ffi_pb2.FfiRequest()
+        request.capture_audio_frame.source_handle = source._ffi_handle.handle
+        request.capture_audio_frame.buffer.CopyFrom(frame._proto_info())
+        FfiClient.instance.request(request)
+
     def make_audio(self, options):
         options.source = rtc.TrackSource.SOURCE_MICROPHONE
         options.dtx = self.options["dtx"]
@@ -243,21 +257,43 @@ class Publisher:
         source = rtc.AudioSource(picture.SAMPLE_RATE, 1, queue_size_ms=0)
         self.encoders["audio"] = source
 
-        def make(number):
-            sound = picture.sound(number * BLOCK, BLOCK)
-            return rtc.AudioFrame(
-                (sound * 32767).astype(np.int16).tobytes(), picture.SAMPLE_RATE, 1, BLOCK
-            )
-
         def push(_number, frame):
-            request = ffi_pb2.FfiRequest()
-            request.capture_audio_frame.source_handle = source._ffi_handle.handle
-            request.capture_audio_frame.buffer.CopyFrom(frame._proto_info())
-            FfiClient.instance.request(request)
+            self.hand_over(source, frame)
 
-        pump = Pump(self.origin, BLOCK / picture.SAMPLE_RATE, AUDIO_LEAD, make, push)
+        step = BLOCK / picture.SAMPLE_RATE
+        pump = Pump(self.origin, step, AUDIO_LEAD, self.make_sound, push)
         self.pumps["audio"] = pump
         return rtc.LocalAudioTrack.create_audio_track("audio", source)
+
+    async def flash(self, kind, seconds):
+        """Publishes for a moment: the seconds count from the request to publish."""
+        begun = time.monotonic()
+        await self.publish(kind)
+        await asyncio.sleep(max(0, begun + seconds - time.monotonic()))
+        self.stop_pump(kind)
+        await self.room.local_participant.unpublish_track(self.publications.pop(kind).sid)
+        say("flashed", kind=kind, lasted=time.monotonic() - begun)
+
+    async def publish_sounds(self, count):
+        """So many microphones at once; in turn each is heard for 200 ms of a second, which is what a
+        machine can encode beside all else."""
+        sources = [rtc.AudioSource(picture.SAMPLE_RATE, 1, queue_size_ms=0) for _ in range(count)]
+        options = room_pb2.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        options.dtx = options.red = False
+
+        def push(number, frame):
+            for source in sources[number // 20 % 5 :: 5]:
+                self.hand_over(source, frame)
+
+        pump = self.pumps["sounds"] = Pump(self.origin, 0.01, AUDIO_LEAD, self.make_sound, push)
+        pump.start()
+        begun = time.monotonic()
+        tracks = [rtc.LocalAudioTrack.create_audio_track(f"sound {at}", source)
+                  for at, source in enumerate(sources)]  # fmt: skip
+        await asyncio.gather(
+            *(self.room.local_participant.publish_track(track, options) for track in tracks)
+        )
+        say("published_sounds", took=time.monotonic() - begun)
 
     async def stats(self, kind):
         rows = []
@@ -298,6 +334,10 @@ class Publisher:
         elif name == "corrupt":
             self.encoders[kind].to_corrupt = command["count"]
             say("corrupted", kind=kind)
+        elif name == "flash":
+            await self.flash(kind, command["seconds"])
+        elif name == "publish_sounds":
+            await self.publish_sounds(command["count"])
         elif name == "stats":
             await self.stats(kind)
         elif name == "leave":

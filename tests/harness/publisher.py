@@ -106,6 +106,13 @@ class Publisher:
         """So many of the next pictures are nonsense; needs own_encoder."""
         return self.do("corrupt", "corrupted", kind, count=count)
 
+    def flash(self, kind, seconds):
+        """Publishes and unpublishes within these seconds; the report tells how long it `lasted`."""
+        return self.do("flash", "flashed", kind, seconds=seconds)
+
+    def publish_sounds(self, count):
+        return self.do("publish_sounds", "published_sounds", count=count)
+
     def unpublish(self, kind):
         return self.do("unpublish", "unpublished", kind)
 

@@ -7,6 +7,7 @@ import pathlib
 import queue
 import re
 import signal
+import ssl
 import subprocess
 import threading
 import time
@@ -197,20 +198,24 @@ def listening_port(pid):
 
 
 class Serve:
-    """One `roomtape serve` on a free port."""
+    """One `roomtape serve` on a free port; `token` is sent with each call, `tls` trusts the file of
+    that certificate."""
 
-    def __init__(self, server, folder, *flags, env=None, log_level="debug"):
+    def __init__(self, server, folder, *flags, env=None, log_level="debug", listen="127.0.0.1:0",
+                 token=None, tls=None):  # fmt: skip
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.process = subprocess.Popen(
-            [program(), "serve", "--listen", "127.0.0.1:0", "--output-dir", str(self.folder), *flags],
+            [program(), "serve", "--listen", listen, "--output-dir", str(self.folder), *flags],
             text=True, errors="replace", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environment(server, ROOMTAPE_LOG_LEVEL=log_level, **(env or {})),
         )  # fmt: skip
         self.out = Lines(self.process.stdout)
-        self.answers = []
-        port = self.out.wait(lambda line: re.search(r"127\.0\.0\.1:([1-9]\d+)\b", line), 5)
+        self.answers, self.token = [], token
+        self.host = "::1" if listen.startswith("[") else "127.0.0.1"
+        self.tls = ssl.create_default_context(cafile=tls) if tls else None
+        port = self.out.wait(lambda line: re.search(r"Listening on \S+:([1-9]\d+)\b", line), 5)
         self.port = int(port.group(1)) if port else listening_port(self.process.pid)
         if not self.port:
             stop_process(self.process)
@@ -222,10 +227,19 @@ class Serve:
     def __exit__(self, *_):
         stop_process(self.process, 30)
 
+    def connection(self, seconds=60):
+        if self.tls:
+            return http.client.HTTPSConnection(
+                self.host, self.port, timeout=seconds, context=self.tls
+            )
+        return http.client.HTTPConnection(self.host, self.port, timeout=seconds)
+
     def call(self, method, path, body=None, headers=None, seconds=60):
         """One request; `body` a dict (sent as JSON) or bytes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        connection = self.connection(seconds)
         sent = {"Content-Type": "application/json"} if body is not None else {}
+        if self.token:
+            sent["Authorization"] = f"Bearer {self.token}"
         sent.update(headers or {})
         data = json.dumps(body).encode() if isinstance(body, dict) else body
         try:

@@ -2,6 +2,7 @@
 
 import pathlib
 import shutil
+import time
 
 import av
 import pytest
@@ -194,7 +195,14 @@ def test_a_picture_that_is_turned(serve, room, browser, chromium, tmp_path, code
         assert name != "mp4" or is_fragmented(growing[name])[0]
 
 
-def test_a_camera_that_is_switched_off_and_a_page_that_is_loaded_anew(serve, room, browser, chromium):
+def test_a_camera_that_is_switched_off_and_a_page_that_is_loaded_anew(
+    serve, room, browser, chromium, fault_row
+):
+    row = fault_row(
+        "publishers", "reload in the browser, camera off and on before it",
+        made="livekit-client in Chromium on livekit-server, its page loaded anew",
+        asked="as published and encoded: the same file goes on, on the same seats",
+    )  # fmt: skip
     alice = chromium()
     recordings = Recordings(serve, room, mp4="low", webm=None)
     recordings.wait_more(20)
@@ -207,16 +215,53 @@ def test_a_camera_that_is_switched_off_and_a_page_that_is_loaded_anew(serve, roo
     recordings.wait_more(20)
     for name, status in recordings.stop().items():
         verdict, _ = expect_plays_everywhere(browser, status["output_path"])
+        pauses = sorted(b - a for a, b in zip(verdict.video.times, verdict.video.times[1:]))[-2:]
+        row.measured(
+            f"{name}: 1 file, {len(status['tracks'])} seats, {verdict.duration or verdict.audio.end:.1f} s, "
+            f"the picture stands for {pauses[0]:.2f} and {pauses[1]:.2f} s, longest hole in the sound "
+            f"{verdict.audio.longest_hole * 1000:.0f} ms"
+        )
         assert verdict.video.longest_gap > 1
         assert name == "webm" or verdict.video.sizes == {(1280, 720)}
         assert len(status["tracks"]) == 2, "the second page has the seats of the first"
 
 
-def test_only_the_low_layer_goes_on(serve, room, browser, chromium):
+def test_a_camera_that_is_exchanged(serve, room, browser, chromium, fault_row):
+    row = fault_row(
+        "publishers", "camera switched", made="livekit-client in Chromium: another camera of another size "
+        "behind the same publication, and back", asked="as published and encoded: one file, no picture "
+        "twice, no gap of a second",
+    )  # fmt: skip
+    alice = chromium(codec="h264")
+    recordings = Recordings(serve, room, mp4=None, vp9="low")
+    for size in ((480, 360), LANDSCAPE):
+        recordings.wait_more(20)
+        alice.switch_camera(*size)
+    recordings.wait_more(25)
+    for name, status in recordings.stop().items():
+        verdict, _ = expect_plays_everywhere(browser, status["output_path"])
+        video = verdict.video
+        row.measured(
+            f"{name}: {len(video.numbers)} pictures, {len(video.duplicates)} twice, sizes "
+            f"{', '.join(f'{w}x{h}' for w, h in sorted(video.sizes))}, longest gap {video.longest_gap:.2f} s"
+        )
+        assert video.unreadable == 0 and video.duplicates == [] and video.longest_gap < 1
+        assert video.sizes == ({LANDSCAPE, (480, 360)} if name == "mp4" else {LANDSCAPE})
+        assert track_of(status, "video")["size_changes"] == 2
+
+
+def test_only_the_low_layer_goes_on(serve, room, browser, chromium, fault_row):
+    row = fault_row(
+        "publishers", "simulcast layers paused and resumed",
+        made="livekit-client in Chromium: its upper VP8 layer ends, all layers pause for 2 s, both resume",
+        asked="as published and encoded: one file, every picture readable, the large picture comes back",
+    )  # fmt: skip
     whole, low = (640, 480), (240, 180)
     alice = chromium(codec="vp8", simulcast=True, width=640, height=480, bitrate=800_000)
     recordings = Recordings(serve, room, webm=None, h264="low")
-    for size, layers in ((whole, 2), (low, 1)):
+    for size, layers, pause in ((whole, 2, 0), (low, 1, 0), (whole, 2, 2)):
+        alice.send_layers(layers if pause == 0 else 0)
+        time.sleep(pause)
         alice.send_layers(layers)
         serve.wait_status(
             recordings.ids["webm"], lambda status: track_of(status, "video")["width"] == size[0]
@@ -224,7 +269,12 @@ def test_only_the_low_layer_goes_on(serve, room, browser, chromium):
         recordings.wait_more(15)
     told = recordings.stop()
     for name, sizes in (("webm", {whole, low}), ("h264", {whole})):
-        assert track_of(told[name], "video")["size_changes"] >= 1
+        video = track_of(told[name], "video")
         verdict, played = expect_plays_everywhere(browser, told[name]["output_path"])
+        row.measured(
+            f"{name}: {len(verdict.video.numbers)} pictures, {verdict.video.unreadable} unreadable, "
+            f"{video['size_changes']} changes of layer, longest gap {verdict.video.longest_gap:.2f} s"
+        )
+        assert video["size_changes"] >= 2
         assert verdict.video.sizes == sizes
         assert verdict.video.unreadable == 0 and None not in [n for _, n in played.shown]

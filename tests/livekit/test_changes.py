@@ -37,8 +37,11 @@ def test_a_camera_that_grows_over_the_ceiling(serve, room, publisher):
     expect_balanced(status)
 
 
-def test_another_codec_than_before(serve, room, publisher):
+def test_another_codec_than_before(serve, room, publisher, fault_row):
     """H.264 as published; published again as VP8 it is encoded, into the same file."""
+    row = fault_row("publishers", "codec changed from H.264 to VP8, where the format wants H.264",
+                    made="livekit-server, Python SDK: the camera is published again in another codec",
+                    asked="the same file goes on, encoded; no hole in the sound")  # fmt: skip
     alice = publisher(codec="h264", fps=15)
     serve.start(room, output_format="h264")
     serve.wait_status(room, lambda s: frames(s) > 30)
@@ -53,6 +56,11 @@ def test_another_codec_than_before(serve, room, publisher):
     assert [i["codec"] for i in track_of(status, "video")["inputs"]] == ["H264", "VP8"]
     assert len(ended["outputs"]) == 1
     verdict = expect_plays(ended["output_path"])
+    row.measured(
+        f"{len(ended['outputs'])} file, {len(verdict.video.numbers)} pictures, {verdict.video.unreadable} "
+        f"unreadable, longest gap {verdict.video.longest_gap:.2f} s, longest hole in the sound "
+        f"{verdict.audio.longest_hole * 1000:.0f} ms"
+    )
     assert verdict.video.codec == "h264" and verdict.video.unreadable == 0
     assert verdict.audio.longest_hole < 0.03
     expect_plain(verdict.path)

@@ -27,10 +27,14 @@ CAUSES = [
 
 
 @pytest.mark.parametrize("fault,code,publishers", CAUSES, ids=[row[0] for row in CAUSES])
-def test_cause(embedded, record, fault, code, publishers):
+def test_cause(embedded, record, fault_row, fault, code, publishers):
     room = embedded(fault, publishers=publishers)
     one = record(room, "--duration", "6s", "--publisher-wait", "3s", settings=QUICK)
     assert one.finish(60) != 0, one.tail()
+    if fault == "no-keyframe":
+        row = fault_row("publishers", "a track that never sends a key frame, alone",
+                        made="embedded room, no-keyframe", asked=f"no file, {code}")  # fmt: skip
+        row.measured(f"{len(one.files)} files; {one.err.text().strip().splitlines()[-1]}")
     assert f"{code}:" in one.err.text(), one.tail()
     assert one.files == [], one.files
     said = one.text()

@@ -1,25 +1,9 @@
 """What the disk refuses is told by its code; what had been written plays."""
 
-import contextlib
 import os
-import subprocess
-
-import pytest
 
 from harness.judge import is_fragmented, judge
-
-
-@contextlib.contextmanager
-def small_disk(folder, kilobytes):
-    folder.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(folder)]
-    ).returncode:
-        pytest.skip("a small disk needs the right to mount")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
+from harness.machine import small_disk
 
 
 def left_fragmented(path, record):

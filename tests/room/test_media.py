@@ -46,10 +46,23 @@ def test_clean(embedded, record, codec, suffix):
     "malformed-rtp=50%", "malformed-rtcp=50%", "malformed-datagram=50%", "malformed-signal=3@1s",
     "bad-offer", "slow-join=500ms", "no-sender-report",
 ])  # fmt: skip
-def test_faults_that_cost_nothing(embedded, record, fault):
+def test_faults_that_cost_nothing(embedded, record, fault_row, fault):
     """Lost packets come again, and nothing that is malformed or late does any harm."""
     room = embedded(fault)
     one, verdict = complete(room, record)
+    if fault.startswith("wrap"):
+        row = fault_row(
+            "publishers", "RTP time and sequence wrap",
+            made="embedded room, wrap=1500ms: both time and number of both tracks wrap in mid-recording",
+            asked="every picture, offset under 45 ms, nothing moves in time",
+        )  # fmt: skip
+        offsets = [offset * 1000 for offset in verdict.offsets(after=0.5)]
+        row.measured(
+            f"{len(verdict.video.numbers)} pictures, {len(verdict.video.missing)} missing, offset "
+            f"{min(offsets):+.1f} to {max(offsets):+.1f} ms, no picture over "
+            f"{verdict.video.pace(FPS) * 1000:.0f} ms off its place"
+        )
+        assert max(map(abs, offsets)) < 45
     expect_every_frame(verdict.video)
     assert verdict.video.pace(FPS) < PACE_SECONDS
     assert verdict.audio.longest_hole < 0.1
@@ -125,11 +138,17 @@ def test_paused_by_the_server(embedded, record):
 @pytest.mark.parametrize("fault,gap", [
     ("republish@3s", 1.0), ("unpublish:video@2s+2s", 3.0), ("leave@2s+2s", 3.5),
 ])  # fmt: skip
-def test_published_again(embedded, record, fault, gap):
+def test_published_again(embedded, record, fault_row, fault, gap):
     """A new publication of the same person goes on in the same file."""
+    row = fault_row("publishers", f"published again: {fault.split('@')[0]}", made=f"embedded room, {fault}",
+                    asked=f"the same file goes on, no gap over {gap} s, nothing moves in time")  # fmt: skip
     room = embedded(fault)
     one, verdict = complete(room, record, seconds="8s")
     video = verdict.video
+    row.measured(
+        f"{len(video.numbers)} pictures, none twice, longest gap {video.longest_gap:.2f} s, no picture over "
+        f"{video.pace(FPS) * 1000:.0f} ms off its place"
+    )
     assert video.duplicates == [] and video.unreadable == 0
     assert video.longest_gap < gap, video.longest_gap
     assert video.last - video.first > 6 * FPS
@@ -137,12 +156,19 @@ def test_published_again(embedded, record, fault, gap):
 
 
 @pytest.mark.parametrize("fault", ["codec-change=vp9:video@3s", "codec-change=vp8:video@3s"])
-def test_codec_change(embedded, record, fault):
+def test_codec_change(embedded, record, fault_row, fault):
     """One container takes one codec a track: the rest of it goes to a further part."""
+    wanted = fault.split("=")[1].split(":")[0]
+    row = fault_row("publishers", f"codec changed from H.264 to {wanted}, as published",
+                    made=f"embedded room, {fault}", asked="every picture, in a part file at most")  # fmt: skip
     room = embedded(fault)
     one = record(room, "--duration", "7s")
     assert one.finish(60) == 0, one.tail()
     verdicts = [expect_plays(path) for path in one.files]
+    seen = sorted(n for v in verdicts for video in v.videos for n in video.numbers)
+    row.measured(
+        f"{len(one.files)} files, {len(seen)} pictures, {seen[-1] - seen[0] + 1 - len(set(seen))} missing"
+    )
     codecs = {video.codec for verdict in verdicts for video in verdict.videos}
     assert "h264" in codecs and fault.split("=")[1].split(":")[0] in codecs, codecs
     numbers = [n for v in verdicts for video in v.videos for n in video.numbers]

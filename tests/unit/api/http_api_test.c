@@ -6,25 +6,47 @@
 #include "api_test.h"
 #include "http_scene.h"
 
-static void test_listens_on_loopback_only(void)
+static void test_where_it_listens(void)
 {
     static const struct {
-        const char *listen;
-        bool allowed;
+        const char *listen, *settings;
+        const char *part; /* of the sentence that refuses; NULL: it listens */
     } rows[] = {
-        {"127.0.0.1:0", true},      {"127.1.2.3:0", true},     {"localhost:0", true},
-        {"0.0.0.0:0", false},       {"192.0.2.1:0", false},    {"[::]:0", false},
-        {"[2001:db8::1]:0", false}, {"host.example:0", false}, {"[::ffff:0.0.0.0]:0", false},
+        {"127.0.0.1:0", "", NULL},
+        {"127.1.2.3:0", "", NULL},
+        {"localhost:0", "", NULL},
+        {"[::1]:0", "", NULL},
+        {"0.0.0.0:0", "", "set api.token or api.token_file"},
+        {"[::]:0", "", "which is not loopback"},
+        {"0.0.0.0:0", "livekit.api_key=key", "which is not loopback"},
+        {"192.0.2.1:0", "", "set api.token or api.token_file"},
+        {"[::ffff:0.0.0.0]:0", "", "set api.token or api.token_file"},
+        {"[::ffff:127.0.0.1]:0", "", "set api.token or api.token_file"},
+        {"0.0.0.0:0", "api.token=0123456789abcdef", NULL},
+        {"[::]:0", "api.token=0123456789abcdef", NULL},
+        {"0.0.0.0:0", "livekit.api_key=key livekit.api_secret=secret", NULL},
+        {"192.0.2.1:0", "api.token=0123456789abcdef", "Cannot listen on 192.0.2.1:0"},
+        {"host.example:0", "api.token=0123456789abcdef", "has to be an IP address or localhost"},
+        {"127.0.0.1:0", "api.token=short", "shorter than 16 characters"},
+        {"127.0.0.1:0", "api.token=0123456789abc,def", "letters, digits and"},
+        {"127.0.0.1:0", "api.tls_key=/x", "one of them is not set"},
+        {"127.0.0.1:0", "api.tls_key=/nowhere api.tls_certificate=/nowhere", "two PEM files: "},
+        {"127.0.0.1:0", "api.allowed_urls=https://*", "api.allowed_urls holds \"https://*\""},
+        {"127.0.0.1:0", "api.cors_origins=*", "api.cors_origins holds \"*\""},
+        {"127.0.0.1:0", "api.cors_origins=https://a.example/", "api.cors_origins holds"},
+        {"127.0.0.1:0", "api.cors_origins=https://a.example,http://b.example:3000", NULL},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
         g_autoptr(Config) config = config_new();
         g_autoptr(GError) error = NULL;
         WebRTCRecordingService *service = fake_service_new();
         g_assert_true(config_set(config, "service.listen", rows[i].listen, NULL));
+        http_configure(config, rows[i].settings);
         g_autoptr(HttpApi) api = http_api_new(service, config, &error);
-        g_assert_cmpint(api != NULL, ==, rows[i].allowed);
+        g_test_message("%s %s: %s", rows[i].listen, rows[i].settings, error ? error->message : "");
+        g_assert_cmpint(api != NULL, ==, rows[i].part == NULL);
         if (api == NULL)
-            g_assert_nonnull(strstr(error->message, "listens on loopback addresses only"));
+            g_assert_nonnull(strstr(error->message, rows[i].part));
         else
             g_assert_cmpuint(http_api_port(api), >, 0);
         fake_service_free(service);
@@ -303,7 +325,7 @@ static void test_an_ordinary_client(void)
 
 void http_api_test_add(void)
 {
-    g_test_add_func("/http-api/loopback-only", test_listens_on_loopback_only);
+    g_test_add_func("/http-api/where-it-listens", test_where_it_listens);
     g_test_add_func("/http-api/port-that-is-taken", test_port_that_is_taken);
     g_test_add_func("/http-api/no-socket-is-left", test_no_socket_is_left);
     g_test_add_func("/http-api/refused-requests", test_refused_requests);

@@ -12,12 +12,30 @@ struct HttpCall {
     bool is_done, ends_sending, is_sent;
 };
 
+void http_configure(Config *config, const char *settings)
+{
+    g_auto(GStrv) words = g_strsplit(settings, " ", -1);
+    for (char **word = words; *word != NULL; word++) {
+        char *value = strchr(*word, '=');
+        if (value == NULL)
+            continue;
+        *value = '\0';
+        g_assert_true(config_set(config, *word, value + 1, NULL));
+    }
+}
+
 HttpScene http_scene_new(void)
+{
+    return http_scene_new_with("");
+}
+
+HttpScene http_scene_new_with(const char *settings)
 {
     g_autoptr(GError) error = NULL;
     HttpScene scene = {.config = config_new(), .service = fake_service_new()};
     config_set(scene.config, "service.listen", "127.0.0.1:0", &error);
     g_assert_no_error(error);
+    http_configure(scene.config, settings);
     scene.api = http_api_new(scene.service, scene.config, &error);
     g_assert_no_error(error);
     return scene;

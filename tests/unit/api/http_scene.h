@@ -12,6 +12,10 @@ typedef struct {
 } HttpScene;
 
 HttpScene http_scene_new(void);
+
+/* `settings` are "key=value key=value". */
+HttpScene http_scene_new_with(const char *settings);
+void http_configure(Config *config, const char *settings);
 void http_scene_clear(HttpScene *scene);
 
 typedef struct HttpCall HttpCall;

@@ -72,6 +72,34 @@ static void test_all_sections(void)
     place_clear(&place);
 }
 
+/* As a list or as text; a secret from its file. */
+static void test_lists_and_secret_files(void)
+{
+    Place place = place_new();
+    g_autofree char *secret_path = g_build_filename(place.folder, "token", NULL);
+    g_autofree char *text = g_strdup_printf("api:\n"
+                                            "  allowed_urls:\n"
+                                            "    - wss://a.example\n"
+                                            "    - wss://b.example\n"
+                                            "  cors_origins: https://a.example, https://b.example\n"
+                                            "  token_file: %s\n",
+                                            secret_path);
+    g_autoptr(Config) config = config_new();
+    g_autoptr(GError) error = NULL;
+    g_assert_true(g_file_set_contents(secret_path, SECRET "\n", -1, NULL));
+    load(config, &place, text, -1, &error);
+    g_assert_no_error(error);
+    g_assert_cmpstr(config->allowed_urls, ==, "wss://a.example, wss://b.example");
+    g_assert_cmpstr(config->cors_origins, ==, "https://a.example, https://b.example");
+    g_assert_cmpstr(config->api_token, ==, SECRET);
+
+    load(config, &place, "api:\n  allowed_urls: []\n  token_file: /nowhere\n", -1, &error);
+    g_assert_error(error, CONFIG_ERROR, CONFIG_ERROR_FILE);
+    g_assert_nonnull(strstr(error->message, "line 3: The secret cannot be read: "));
+    g_unlink(secret_path);
+    place_clear(&place);
+}
+
 static void test_nothing_in_it(void)
 {
     static const char *const texts[] = {"", "\n\n", "# only this\n", "---\n", "~\n", "{}\n"};
@@ -115,6 +143,11 @@ static void test_mistakes(void)
         {"[a]: b\n", 1, CONFIG_ERROR_VALUE, "The name of a section has to be"},
         {"log:\n  [a]: b\n", 2, CONFIG_ERROR_VALUE, "The name of a setting has to be"},
         {"log:\n  level: \"in\\0fo\"\n", 2, CONFIG_ERROR_VALUE, "log.level holds a NUL"},
+        {"api:\n  token: " SECRET "\n  token_file: /x\n", 3, CONFIG_ERROR_KEY,
+         "\"api.token\" stands there twice."},
+        {"api:\n  allowed_urls: [a, [b]]\n", 2, CONFIG_ERROR_VALUE,
+         "api.allowed_urls has to be one plain value"},
+        {"output:\n  dir_file: /x\n", 2, CONFIG_ERROR_KEY, "There is no setting"},
         {"livekit:\n  api_secret: [" SECRET "]\n", 2, CONFIG_ERROR_VALUE, "livekit.api_secret has"},
         {"livekit:\n  api_secret: \"" SECRET "\\n" SECRET "\"\n", 2, CONFIG_ERROR_VALUE,
          "The value of livekit.api_secret is not allowed"},
@@ -177,6 +210,7 @@ static void test_deep_nesting_is_no_harm(void)
 void config_file_test_add(void)
 {
     g_test_add_func("/config-file/all-sections", test_all_sections);
+    g_test_add_func("/config-file/lists-and-secret-files", test_lists_and_secret_files);
     g_test_add_func("/config-file/nothing-in-it", test_nothing_in_it);
     g_test_add_func("/config-file/mistakes", test_mistakes);
     g_test_add_func("/config-file/unreadable", test_unreadable);

@@ -4,6 +4,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     header_test_add();
+    keyframe_start_test_add();
     h264_test_add();
     h265_test_add();
     vp8_test_add();

@@ -12,6 +12,7 @@ void av1_test_add(void);
 void depayloader_test_add(void);
 void h265_test_add(void);
 void header_test_add(void);
+void keyframe_start_test_add(void);
 void vp8_test_add(void);
 void vp9_layers_test_add(void);
 void vp9_test_add(void);

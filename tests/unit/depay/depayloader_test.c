@@ -82,6 +82,38 @@ static void test_loss_between(void)
 }
 
 /* A lost packet that turns up as padding changes nothing; a loss in front of padding counts. */
+/* A server that changes to another layer leaves out the rest of a frame, without a hole. */
+static void test_truncated(void)
+{
+    Bench *bench = bench_new(CODEC_VP8);
+    bench_push(bench, key, sizeof key, false);
+    bench->timestamp += 90;
+    bench_push(bench, key, sizeof key, false);
+    bench_push(bench, rest, sizeof rest, true);
+    g_assert_cmpuint(bench->frame_count, ==, 1);
+    g_assert_cmpuint(bench->frames[0]->packets, ==, 2);
+    g_assert_cmpuint(bench_dropped(bench, DROP_INCOMPLETE), ==, 1);
+    bench_push(bench, delta, sizeof delta, false);
+    bench->timestamp += 90;
+    bench_push(bench, delta, sizeof delta, true);
+    g_assert_true(depayloader_waits_for_keyframe(bench->depay));
+    g_assert_cmpuint(bench->frame_count, ==, 1);
+    bench_free(bench);
+}
+
+static void test_never_a_marker(void)
+{
+    Bench *bench = bench_new(CODEC_VP8);
+    for (unsigned i = 0; i < 20; i++) {
+        bench_push(bench, key, sizeof key, false);
+        bench_push(bench, rest, sizeof rest, false);
+        bench->timestamp += 3000;
+    }
+    g_assert_cmpuint(bench_dropped(bench, DROP_INCOMPLETE), ==, 16);
+    g_assert_cmpuint(bench->frame_count, ==, 11);
+    bench_free(bench);
+}
+
 static void test_padding(void)
 {
     Bench *bench = bench_new(CODEC_VP8);
@@ -252,6 +284,8 @@ void depayloader_test_add(void)
     g_test_add_func("/depayloader/before-keyframe", test_before_keyframe);
     g_test_add_func("/depayloader/lost-frame", test_lost_frame);
     g_test_add_func("/depayloader/loss-between", test_loss_between);
+    g_test_add_func("/depayloader/truncated", test_truncated);
+    g_test_add_func("/depayloader/never-a-marker", test_never_a_marker);
     g_test_add_func("/depayloader/padding", test_padding);
     g_test_add_func("/depayloader/flush", test_flush);
     g_test_add_func("/depayloader/break-references", test_break_references);

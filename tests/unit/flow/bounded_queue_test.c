@@ -226,6 +226,38 @@ static void test_two_threads(void)
     pool_unref(producer.pool);
 }
 
+static void *take_patiently(void *data)
+{
+    BoundedQueue *queue = data;
+    Frame *frame = NULL;
+    while (bounded_queue_wait(queue, LONG_NS, &frame) == QUEUE_FRAME)
+        frame_unref(frame);
+    return NULL;
+}
+
+/* Who waits for room takes none from others, as long as somebody reads. */
+static void test_wait_room(void)
+{
+    Pool *pool = pool_new(1 << 20);
+    BoundedQueue *queue = bounded_queue_new(TRACK_AUDIO, 3, 1000);
+    for (uint32_t i = 0; i < 3; i++)
+        bounded_queue_put(queue, new_frame(pool, false, i, 10));
+    const int64_t begin_ns = clock_monotonic_ns();
+    bounded_queue_wait_room(queue, 20 * NS_PER_MS);
+    g_assert_cmpint(clock_monotonic_ns() - begin_ns, >=, 20 * NS_PER_MS);
+    pthread_t thread;
+    g_assert_cmpint(pthread_create(&thread, NULL, take_patiently, queue), ==, 0);
+    for (uint32_t i = 3; i < 1000; i++) {
+        bounded_queue_wait_room(queue, LONG_NS);
+        g_assert_cmpuint(bounded_queue_put(queue, new_frame(pool, false, i, 10)).dropped, ==, 0);
+    }
+    bounded_queue_end(queue);
+    bounded_queue_wait_room(queue, LONG_NS);
+    pthread_join(thread, NULL);
+    bounded_queue_free(queue);
+    pool_unref(pool);
+}
+
 static void test_wait_ends(void)
 {
     Pool *pool = pool_new(1 << 20);
@@ -287,6 +319,7 @@ void bounded_queue_test_add(void)
     g_test_add_func("/bounded-queue/stats", test_stats);
     g_test_add_func("/bounded-queue/end", test_end_travels_through);
     g_test_add_func("/bounded-queue/two-threads", test_two_threads);
+    g_test_add_func("/bounded-queue/wait-room", test_wait_room);
     g_test_add_func("/bounded-queue/wait", test_wait_ends);
     g_test_add_func("/bounded-queue/wait-is-woken", test_wait_is_woken);
 }

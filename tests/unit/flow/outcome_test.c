@@ -44,6 +44,8 @@ static const struct {
     {CODE_NO_CAPACITY, "no_capacity", 503},
     {CODE_INTERRUPTED, "interrupted", 503},
     {CODE_WRONG_STATE, "wrong_state", 409},
+    {CODE_FORBIDDEN, "forbidden", 403},
+    {CODE_TOO_MANY_REQUESTS, "too_many_requests", 429},
 };
 
 static void test_all_codes(void)
@@ -100,8 +102,17 @@ static void test_long_sentences_are_cut_at_a_character(void)
     }
 }
 
+static void test_strangers_text_that_was_cut(void)
+{
+    Outcome outcome;
+    outcome_set(&outcome, OUTCOME_FAILED, CODE_BAD_REQUEST, "It cannot be \"%.2s\".\n",
+                "\xe2\x82\xac");
+    g_assert_cmpstr(outcome.sentence, ==, "It cannot be \"??\".?");
+}
+
 void outcome_test_add(void)
 {
+    g_test_add_func("/outcome/cut-text", test_strangers_text_that_was_cut);
     g_test_add_func("/outcome/all-codes", test_all_codes);
     g_test_add_func("/outcome/kinds-and-end-reasons", test_kinds_and_end_reasons);
     g_test_add_func("/outcome/set", test_set);

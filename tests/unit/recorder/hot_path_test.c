@@ -144,15 +144,16 @@ static void drain(Path *path)
 static unsigned play(Path *path, unsigned first, unsigned end)
 {
     unsigned allocated = 0;
-    uint8_t datagram[PACKET_BYTES + PEER_TRAILER], rtcp[1200];
+    uint8_t datagram[PACKET_BYTES + PEER_TRAILER], rtcp[1200], second[1200];
     for (unsigned i = first; i < end; i++) {
         const int64_t now_ns = NS_PER_SECOND + i / FRAME_PACKETS * FRAME_NS;
         memset(datagram, 0, sizeof datagram);
         const size_t size = write_packet(path, datagram, i);
         const unsigned before = allocations;
         ByteWriter writer = byte_writer(rtcp, sizeof rtcp);
+        ByteWriter again = byte_writer(second, sizeof second);
         receive(path, datagram, size, now_ns);
-        track_pipeline_feedback(path->pipeline, now_ns, 1, &writer);
+        track_pipeline_feedback(path->pipeline, now_ns, 1, &writer, &again);
         drain(path);
         allocated += allocations - before;
     }

@@ -41,7 +41,9 @@ static void loss_takes_a_second_more(void)
 {
     LayerControl control;
     layer_control_init(&control);
-    g_assert_cmpuint(pass(&control, lossy, 3, 2), ==, 3);
+    g_assert_cmpuint(pass(&control, lossy, 2, 2), ==, 0);
+    g_assert_cmpuint(pass(&control, middling, 1, 2), ==, 0);
+    g_assert_cmpuint(pass(&control, lossy, 1, 2), ==, 1);
     g_assert_cmpint(control.why, ==, LINK_LOSES);
     g_assert_cmpuint(control.why_permille, ==, 120);
 }

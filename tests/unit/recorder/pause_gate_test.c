@@ -25,6 +25,7 @@ static const Row rows[] = {
      "v0 a0 v33 a20 a40 p50 v? r93 a60 a80 a100 v53 a120 v86"},
     {"frames from before the pause that come late pass", "F V0 a0 P90 a20 a40 v33 a60 a80 a100",
      "v0 a0 p90 a20 a40 v33 a60 a80"},
+    {"from before the pause in front of the last", "a0 P30 R40 P90 a20 a85", "a0 p30 r80 p90 a25"},
     {"a key frame from before the resume is none", "F V0 P50 V80 R90 V85 v100 V133 v166",
      "v0 p50 v? v? r133 v50 v83"},
     {"held", "F V0 a0 a20 v33 a40 H50 v66 a60 a80 R90 v100 a100 a120 V133 a140 v166",

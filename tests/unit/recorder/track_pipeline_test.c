@@ -18,6 +18,9 @@ typedef struct {
     GatePause pause; /* the last one */
     unsigned on_track_calls, input_changes;
     TrackInput input;
+    RoundTrip round_trip;
+    size_t sent_again; /* bytes of the last feedback that went out twice */
+    unsigned nacks;    /* packets of them in the last feedback */
 } Fixture;
 
 static void on_track(void *owner, unsigned track_id)
@@ -41,7 +44,7 @@ static void on_pause(void *owner, const GatePause *pause)
     fixture->pause = *pause;
 }
 
-static Fixture *fixture_new(TrackKind kind)
+static Fixture *fixture_new_seekable(TrackKind kind, int64_t seek_interval_ns)
 {
     Fixture *fixture = g_new0(Fixture, 1);
     fixture->pool = pool_new(1 << 20);
@@ -59,6 +62,8 @@ static Fixture *fixture_new(TrackKind kind)
         .gate = fixture->gate,
         .pool = fixture->pool,
         .keyframe_timeout_ns = 2 * NS_PER_SECOND,
+        .seek_interval_ns = seek_interval_ns,
+        .round_trip = &fixture->round_trip,
     };
     fixture->pipeline = track_pipeline_new(
         &config, (TrackPipelineOut){
@@ -66,6 +71,11 @@ static Fixture *fixture_new(TrackKind kind)
     const ReceiverPayload payloads[] = {{111, CODEC_OPUS, 0}, {96, CODEC_VP8, 97}};
     track_pipeline_bind(fixture->pipeline, 0x1234, 0, payloads, 2);
     return fixture;
+}
+
+static Fixture *fixture_new(TrackKind kind)
+{
+    return fixture_new_seekable(kind, 0);
 }
 
 static void fixture_free(Fixture *fixture)
@@ -92,6 +102,15 @@ static void push(Fixture *fixture, uint8_t payload_type, uint16_t sequence, cons
         .arrival_ns = START_NS + FRAME_NS * sequence,
     };
     track_pipeline_push(fixture->pipeline, &packet);
+}
+
+static void take_all(Fixture *fixture)
+{
+    Frame *frame = NULL;
+    while (bounded_queue_get(fixture->queue, &frame) == QUEUE_FRAME) {
+        ledger_add(&fixture->counters.ledger.rows[STAGE_QUEUE].out, 1);
+        frame_unref(frame);
+    }
 }
 
 static unsigned drain(Fixture *fixture, int64_t *ret_last_pts_ns)
@@ -162,6 +181,18 @@ static void test_pause(void)
     fixture_free(fixture);
 }
 
+static uint64_t plis_at(Fixture *fixture, int64_t now_ns)
+{
+    uint8_t buffer[1200], second[1200];
+    ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
+    ByteWriter again = byte_writer(second, sizeof second);
+    const uint64_t nacks = ledger_value(&fixture->counters.nacks);
+    track_pipeline_feedback(fixture->pipeline, now_ns, 1, &rtcp, &again);
+    fixture->sent_again = again.size;
+    fixture->nacks = (unsigned)(ledger_value(&fixture->counters.nacks) - nacks);
+    return ledger_value(&fixture->counters.plis);
+}
+
 static void test_video_without_keyframe(void)
 {
     /* VP8 descriptor with start of partition 0, then a frame header that says "inter". */
@@ -169,25 +200,14 @@ static void test_video_without_keyframe(void)
     Fixture *fixture = fixture_new(TRACK_VIDEO);
     for (uint16_t i = 1; i <= 30; i++)
         push(fixture, 96, i, delta, sizeof delta);
-    uint8_t buffer[1200];
-    ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
-    track_pipeline_feedback(fixture->pipeline, START_NS + NS_PER_SECOND, 1, &rtcp);
-    g_assert_cmpuint(ledger_value(&fixture->counters.plis), ==, 1);
-    g_assert_cmpuint(rtcp.size, ==, 12);
+    g_assert_cmpuint(plis_at(fixture, START_NS + NS_PER_SECOND), ==, 1);
+    g_assert_cmpuint(fixture->sent_again, ==, 0);
     track_pipeline_stop(fixture->pipeline, START_NS + NS_PER_SECOND);
     g_assert_cmpuint(drain(fixture, NULL), ==, 0);
     const LedgerRow *depay = &fixture->counters.ledger.rows[STAGE_DEPAY];
     g_assert_cmpuint(ledger_value(&depay->dropped[DROP_BEFORE_KEYFRAME]), ==, 30);
     assert_balance(fixture);
     fixture_free(fixture);
-}
-
-static uint64_t plis_at(Fixture *fixture, int64_t now_ns)
-{
-    uint8_t buffer[1200];
-    ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
-    track_pipeline_feedback(fixture->pipeline, now_ns, 1, &rtcp);
-    return ledger_value(&fixture->counters.plis);
 }
 
 /* What nobody keeps needs no key frame. */
@@ -359,14 +379,132 @@ static void test_other_queue(void)
     track_pipeline_set_queue(fixture->pipeline, fixture->queue, false);
     push_picture(fixture, 4, 0, 0);
     g_assert_cmpuint(bounded_queue_stats(other).size, ==, 3);
-    uint8_t buffer[1200];
-    ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
-    track_pipeline_feedback(fixture->pipeline, START_NS + NS_PER_SECOND, 1, &rtcp);
-    g_assert_cmpuint(ledger_value(&fixture->counters.plis), ==, 1);
+    g_assert_cmpuint(plis_at(fixture, START_NS + NS_PER_SECOND), ==, 1);
     track_pipeline_stop(fixture->pipeline, START_NS + NS_PER_SECOND);
     drain(fixture, NULL);
     bounded_queue_free(other);
     fixture_free(fixture);
+}
+
+#define MS(fixture_ms) (START_NS + (fixture_ms)*NS_PER_MS)
+
+/* One millisecond after the other; when a PLI went out, or -1. */
+static int64_t pli_between(Fixture *fixture, int64_t from_ms, int64_t to_ms)
+{
+    const uint64_t before = ledger_value(&fixture->counters.plis);
+    for (int64_t ms = from_ms; ms < to_ms; ms++) {
+        if (plis_at(fixture, MS(ms)) > before)
+            return ms;
+    }
+    return -1;
+}
+
+static Fixture *with_a_hole(unsigned *ret_sequence)
+{
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    round_trip_sample(&fixture->round_trip, 50 * NS_PER_MS);
+    for (unsigned i = 0; i < 50; i++)
+        round_trip_sample(&fixture->round_trip, 50 * NS_PER_MS);
+    track_pipeline_round_trip_changed(fixture->pipeline);
+    push_picture(fixture, 1, 640, 360);
+    push_picture(fixture, 3, 0, 0); /* at 60 ms; one that it refers to is missing */
+    *ret_sequence = 4;
+    return fixture;
+}
+
+static void stop(Fixture *fixture)
+{
+    track_pipeline_stop(fixture->pipeline, MS(20000));
+    drain(fixture, NULL);
+    assert_balance(fixture);
+    fixture_free(fixture);
+}
+
+/* A PLI stops the server's answers to NACKs: none before the last repetition can have come. On a
+ * path that loses packets it goes out twice, is repeated when the key frame should be here, and
+ * backs off from the second time on. */
+static void test_pli_after_the_last_nack(void)
+{
+    unsigned next;
+    Fixture *fixture = with_a_hole(&next);
+    const int64_t gives_up_ms = 60 + 52 + 7 * 52 + 60;
+    g_assert_cmpint(pli_between(fixture, 60, 2000), ==, gives_up_ms);
+    g_assert_cmpuint(fixture->sent_again, ==, 12);
+    g_assert_cmpuint(ledger_value(&fixture->counters.lost), ==, 1);
+    g_assert_cmpint(pli_between(fixture, gives_up_ms + 1, 3000), ==, gives_up_ms + 560);
+    g_assert_cmpint(pli_between(fixture, gives_up_ms + 561, 3000), ==, gives_up_ms + 1120);
+    g_assert_cmpint(pli_between(fixture, gives_up_ms + 1121, 3000), ==, gives_up_ms + 2240);
+    stop(fixture);
+}
+
+/* What is lost in front of the key frame that was asked for needs no further PLI, and nobody waits
+ * for it once the key frame begins. */
+static void test_what_is_lost_before_the_key_frame(void)
+{
+    unsigned next;
+    Fixture *fixture = with_a_hole(&next);
+    const int64_t pli_ms = pli_between(fixture, 60, 2000);
+    push_picture(fixture, 26, 0, 0); /* at 520 ms, behind 22 that are missing */
+    push_picture(fixture, 28, 0, 0);
+    g_assert_cmpuint(pli_between(fixture, 560, 1000), ==, -1);
+    push_picture(fixture, 50, 640, 360); /* at 1000 ms */
+    g_assert_cmpuint(ledger_value(&fixture->counters.keyframes), ==, 2);
+    g_assert_cmpint(pli_between(fixture, 1000, 5000), ==, -1);
+    g_assert_cmpint(pli_ms, >, 0);
+    stop(fixture);
+}
+
+/* Somebody else's key frame that crossed our PLI: the server is deaf behind it, and another PLI is
+ * needed; where it answers ours, none is. */
+static void test_a_key_frame_that_crosses(void)
+{
+    for (unsigned crosses = 0; crosses < 2; crosses++) {
+        unsigned next;
+        Fixture *fixture = with_a_hole(&next);
+        const int64_t pli_ms = pli_between(fixture, 60, 2000); /* 536 */
+        push_picture(fixture, crosses ? 29 : 31, 640, 360);    /* at 580 or 620 ms */
+        g_assert_cmpuint(ledger_value(&fixture->counters.keyframes), ==, 2);
+        g_assert_cmpint(pli_between(fixture, 621, 3000), ==, crosses ? pli_ms + 560 : -1);
+        stop(fixture);
+    }
+}
+
+/* A healthy recording sends one a `seek_interval`, and while it waits for one no other. */
+static void test_one_pli_a_seek_interval(void)
+{
+    Fixture *fixture = fixture_new_seekable(TRACK_VIDEO, 10 * NS_PER_SECOND);
+    unsigned late = 0;
+    for (uint16_t i = 1; i <= 3000; i++) { /* a minute */
+        const bool is_asked = plis_at(fixture, MS(20 * (i - 1))) > late;
+        late += is_asked;
+        push_picture(fixture, i, i == 1 || is_asked ? 640 : 0, i == 1 || is_asked ? 360 : 0);
+        take_all(fixture);
+    }
+    g_assert_cmpuint(late, ==, 5);
+    g_assert_cmpuint(ledger_value(&fixture->counters.nacks), ==, 0);
+    stop(fixture);
+}
+
+/* The server heard a PLI for seeking too soon after somebody else's: it sends no key frame and is
+ * deaf to NACKs. It is woken by another PLI, and what was missing comes after all. */
+static void test_wakes_a_deaf_server(void)
+{
+    Fixture *fixture = fixture_new_seekable(TRACK_VIDEO, NS_PER_SECOND);
+    push_picture(fixture, 1, 640, 360);
+    for (uint16_t i = 2; i <= 50; i++)
+        push_picture(fixture, i, 0, 0);
+    g_assert_cmpint(pli_between(fixture, 1000, 1100), ==, 1020);
+    push_picture(fixture, 53, 640, 360); /* at 1060 ms, taken for the answer */
+    push_picture(fixture, 55, 0, 0);
+    const int64_t woken_ms = pli_between(fixture, 1100, 3000);
+    g_assert_cmpint(woken_ms, >, 1060 + 300);
+    g_assert_cmpint(woken_ms, <, 1100 + 600);
+    g_assert_cmpuint(ledger_value(&fixture->counters.lost), ==, 0);
+    push_picture(fixture, 90, 640, 360); /* at 1800 ms */
+    plis_at(fixture, MS(1801));
+    g_assert_cmpuint(fixture->nacks, ==, 3); /* the old ones; the server hears again */
+    g_assert_cmpuint(ledger_value(&fixture->counters.lost), ==, 0);
+    stop(fixture);
 }
 
 void track_pipeline_test_add(void)
@@ -375,6 +513,11 @@ void track_pipeline_test_add(void)
     g_test_add_func("/recorder/track-pipeline/layer", test_layer);
     g_test_add_func("/recorder/track-pipeline/other-queue", test_other_queue);
     g_test_add_func("/recorder/track-pipeline/audio", test_audio);
+    g_test_add_func("/recorder/track-pipeline/pli", test_pli_after_the_last_nack);
+    g_test_add_func("/recorder/track-pipeline/lost-before", test_what_is_lost_before_the_key_frame);
+    g_test_add_func("/recorder/track-pipeline/crossing", test_a_key_frame_that_crosses);
+    g_test_add_func("/recorder/track-pipeline/seek-interval", test_one_pli_a_seek_interval);
+    g_test_add_func("/recorder/track-pipeline/deaf-server", test_wakes_a_deaf_server);
     g_test_add_func("/recorder/track-pipeline/video-without-keyframe", test_video_without_keyframe);
     g_test_add_func("/recorder/track-pipeline/pause", test_pause);
     g_test_add_func("/recorder/track-pipeline/no-plis-while-paused", test_no_plis_while_paused);

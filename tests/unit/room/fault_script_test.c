@@ -20,6 +20,8 @@ static void test_values(void)
     g_assert_cmpuint(parse("burst=20").count, ==, 20);
     g_assert_cmpint(parse("reorder=50ms").time_ns, ==, 50 * NS_PER_MS);
     g_assert_cmpint(parse("jitter=0.25").time_ns, ==, 250 * NS_PER_MS);
+    g_assert_cmpint(parse("timestamp-jump=-300ms").time_ns, ==, -300 * NS_PER_MS);
+    g_assert_cmpint(parse("timestamp-jump=1").time_ns, ==, NS_PER_SECOND);
     g_assert_cmpint(parse("codec-change=vp8").codec, ==, CODEC_VP8);
     g_assert_cmpuint(parse("resize=320x180").width, ==, 320);
     g_assert_cmpuint(parse("resize=320x180").height, ==, 180);

@@ -44,17 +44,18 @@ static void a_hole_is_given_up_after_the_patience(void)
     listener_media(listener, 4, 100);
     listener_media(listener, 6, 200);
     uint16_t asked[8];
-    for (int64_t ms = 100; ms < 700; ms += 10) {
+    for (int64_t ms = 100; ms < 790; ms++) {
         receiver_take_nacks(listener->receiver, ms * NS_PER_MS, asked, 8);
         g_assert_cmpint(receiver_advance(listener->receiver, ms * NS_PER_MS), >, ms * NS_PER_MS);
     }
     listener_expect(listener, "1");
-    g_assert_cmpint(receiver_advance(listener->receiver, 700 * NS_PER_MS), ==, 800 * NS_PER_MS);
+    receiver_advance(listener->receiver, 790 * NS_PER_MS);
     listener_expect(listener, "4/2");
-    g_assert_cmpint(receiver_advance(listener->receiver, 800 * NS_PER_MS), ==, CLOCK_NEVER);
+    g_assert_cmpint(receiver_advance(listener->receiver, 889 * NS_PER_MS), ==, 890 * NS_PER_MS);
+    g_assert_cmpint(receiver_advance(listener->receiver, 890 * NS_PER_MS), ==, CLOCK_NEVER);
     listener_expect(listener, "6/1");
     g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, 3);
-    g_assert_cmpuint(ledger_value(&listener->counters.nacks), ==, 9);
+    g_assert_cmpuint(ledger_value(&listener->counters.nacks), ==, 18);
     listener_media(listener, 3, 900);
     g_assert_cmpuint(listener_dropped(listener, DROP_LATE), ==, 1);
     listener_free(listener);
@@ -65,16 +66,135 @@ static void asks_at_the_moment_that_advance_names(void)
     Listener *listener = listener_new(TRACK_AUDIO, 0);
     uint16_t asked[8];
     listener_media(listener, 1, 0);
-    listener_media(listener, 3, 10);
-    g_assert_cmpint(receiver_advance(listener->receiver, 10 * NS_PER_MS), ==, 30 * NS_PER_MS);
-    g_assert_cmpuint(receiver_take_nacks(listener->receiver, 29 * NS_PER_MS, asked, 8), ==, 0);
-    g_assert_cmpint(receiver_advance(listener->receiver, 30 * NS_PER_MS), ==, 30 * NS_PER_MS);
-    g_assert_cmpuint(receiver_take_nacks(listener->receiver, 30 * NS_PER_MS, asked, 8), ==, 1);
+    listener_media(listener, 3, 40); /* 2 was to come at 20 ms; heeded 32 ms later */
+    g_assert_cmpint(receiver_advance(listener->receiver, 40 * NS_PER_MS), ==, 60 * NS_PER_MS);
+    g_assert_cmpuint(receiver_take_nacks(listener->receiver, 59 * NS_PER_MS, asked, 8), ==, 0);
+    g_assert_cmpint(receiver_advance(listener->receiver, 60 * NS_PER_MS), ==, 60 * NS_PER_MS);
+    g_assert_cmpuint(receiver_take_nacks(listener->receiver, 60 * NS_PER_MS, asked, 8), ==, 1);
     g_assert_cmpuint(asked[0], ==, 2);
-    g_assert_cmpint(receiver_advance(listener->receiver, 30 * NS_PER_MS), ==, 135 * NS_PER_MS);
-    listener_media(listener, 2, 40); /* sound is sent again on its own SSRC */
+    g_assert_cmpint(receiver_advance(listener->receiver, 60 * NS_PER_MS), ==, 172 * NS_PER_MS);
+    listener_media(listener, 2, 130); /* sound is sent again on its own SSRC */
     listener_expect(listener, "1 2 3");
     g_assert_cmpuint(ledger_value(&listener->counters.recovered), ==, 1);
+    listener_free(listener);
+}
+
+/* When the first NACK goes out for a hole of one packet between two that came. */
+static int64_t first_nack_ms(TrackKind kind, bool marker, int64_t first_ms, int64_t next_ms)
+{
+    Listener *listener = listener_new(kind, 0);
+    RoundTrip round_trip = {0};
+    uint16_t asked[1];
+    round_trip_sample(&round_trip, 50 * NS_PER_MS);
+    receiver_set_round_trip(listener->receiver, &round_trip);
+    RtpPacket packet = video_packet(1, first_ms);
+    packet.marker = marker;
+    listener_push(listener, &packet);
+    listener_media(listener, 3, next_ms);
+    int64_t ms = next_ms;
+    while (receiver_take_nacks(listener->receiver, ms * NS_PER_MS, asked, 1) == 0)
+        ms++;
+    listener_free(listener);
+    return ms;
+}
+
+/* At a round trip of 50 ms the server heeds a NACK that goes out 52 ms after the packet was to
+ * come: behind a marker with the next frame, else with the one before. */
+static void asks_when_the_server_heeds(void)
+{
+    g_assert_cmpint(first_nack_ms(TRACK_VIDEO, true, 0, 33), ==, 33 + 52);
+    g_assert_cmpint(first_nack_ms(TRACK_VIDEO, false, 0, 33), ==, 33 + 20);
+    g_assert_cmpint(first_nack_ms(TRACK_VIDEO, false, 0, 1), ==, 52);
+    g_assert_cmpint(first_nack_ms(TRACK_AUDIO, false, 0, 40), ==, 20 + 52);
+}
+
+/* Packets that were overtaken by 80 ms: the next hole is given that much time, and less later on.
+ */
+static void learns_how_late_packets_are(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    uint16_t asked[1];
+    listener_media(listener, 1, 0);
+    listener_media(listener, 3, 0);
+    listener_media(listener, 2, 80);
+    listener_media(listener, 5, 1000);
+    g_assert_cmpint(receiver_advance(listener->receiver, NS_PER_SECOND), ==, 1100 * NS_PER_MS);
+    listener_media(listener, 4, 1050);
+    RtcpReportBlock block;
+    for (unsigned i = 0; i < 60; i++)
+        receiver_report_block(listener->receiver, 2 * NS_PER_SECOND, &block);
+    listener_media(listener, 7, 3000);
+    g_assert_cmpuint(receiver_take_nacks(listener->receiver, 3020 * NS_PER_MS, asked, 1), ==, 1);
+    listener_free(listener);
+}
+
+/* What stands in front of a key frame is of no use any more. */
+static void skips_to_a_key_frame(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_media(listener, 1, 0);
+    listener_media(listener, 3, 1);
+    listener_media(listener, 6, 2);
+    listener_media(listener, 8, 3);
+    receiver_skip_to(listener->receiver, 6);
+    listener_expect(listener, "1 3/1 6/2");
+    receiver_skip_to(listener->receiver, 9); /* not there yet */
+    receiver_skip_to(listener->receiver, 1); /* long past */
+    listener_expect(listener, "");
+    g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, 3);
+    listener_retransmission(listener, 7, 4);
+    listener_expect(listener, "7 8");
+    listener_free(listener);
+}
+
+/* A server that hears nothing but PLIs: four NACKs without an answer, longer than it may ignore
+ * them. */
+static void tells_that_nobody_hears(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    uint16_t asked[4];
+    listener_media(listener, 1, 0);
+    listener_media(listener, 4, 0);
+    int64_t ms = 0;
+    for (; !receiver_is_unheard(listener->receiver, ms * NS_PER_MS); ms++)
+        receiver_take_nacks(listener->receiver, ms * NS_PER_MS, asked, 4);
+    g_assert_cmpint(ms, >=, 32 + 3 * 112);
+    receiver_hold(listener->receiver, 2 * NS_PER_SECOND);
+    g_assert_false(receiver_is_unheard(listener->receiver, ms * NS_PER_MS));
+    receiver_advance(listener->receiver, 1900 * NS_PER_MS);
+    listener_expect(listener, "1");
+    receiver_ask_again(listener->receiver, 1900 * NS_PER_MS);
+    g_assert_cmpuint(receiver_take_nacks(listener->receiver, 1900 * NS_PER_MS, asked, 4), ==, 2);
+    listener_retransmission(listener, 2, 1950);
+    listener_retransmission(listener, 3, 1950);
+    listener_expect(listener, "2 3 4");
+    g_assert_false(receiver_is_unheard(listener->receiver, 9 * NS_PER_SECOND));
+    g_assert_true(receiver_is_lossy(listener->receiver, 6 * NS_PER_SECOND));
+    g_assert_false(receiver_is_lossy(listener->receiver, 7 * NS_PER_SECOND));
+    listener_free(listener);
+}
+
+static void the_original_of_a_retransmission(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    const uint8_t payload[] = {1, 2, 77};
+    RtpPacket packet = video_packet(5, 0), original;
+    Codec codec = CODEC_UNKNOWN;
+    g_assert_true(receiver_original(listener->receiver, &packet, &original, &codec));
+    g_assert_cmpuint(original.sequence, ==, 5);
+    g_assert_cmpint(codec, ==, CODEC_VP8);
+    packet.ssrc = RTX_SSRC;
+    g_assert_false(receiver_original(listener->receiver, &packet, &original, &codec));
+    packet.payload_type = VIDEO_RTX_TYPE;
+    packet.payload = payload;
+    packet.payload_size = sizeof payload;
+    g_assert_true(receiver_original(listener->receiver, &packet, &original, &codec));
+    g_assert_cmpuint(original.sequence, ==, 0x0102);
+    g_assert_cmpuint(original.payload_size, ==, 1);
+    g_assert_cmpuint(original.payload[0], ==, 77);
+    g_assert_cmpuint(original.payload_type, ==, VIDEO_TYPE);
+    packet.ssrc = 0x77777777;
+    g_assert_false(receiver_original(listener->receiver, &packet, &original, &codec));
     listener_free(listener);
 }
 
@@ -307,6 +427,11 @@ void receiver_test_add(void)
     g_test_add_func("/receiver/hole_fills", a_hole_holds_and_fills);
     g_test_add_func("/receiver/gives_up", a_hole_is_given_up_after_the_patience);
     g_test_add_func("/receiver/asks", asks_at_the_moment_that_advance_names);
+    g_test_add_func("/receiver/heeded", asks_when_the_server_heeds);
+    g_test_add_func("/receiver/lateness", learns_how_late_packets_are);
+    g_test_add_func("/receiver/skips", skips_to_a_key_frame);
+    g_test_add_func("/receiver/unheard", tells_that_nobody_hears);
+    g_test_add_func("/receiver/original", the_original_of_a_retransmission);
     g_test_add_func("/receiver/retransmission", a_retransmission_fills_its_hole);
     g_test_add_func("/receiver/malformed_retransmission", malformed_retransmissions_are_counted);
     g_test_add_func("/receiver/padding", padding_takes_a_number_and_is_no_loss);

@@ -40,6 +40,19 @@ static void on_receiver_report(void *owner, uint32_t ssrc, uint8_t fraction_lost
     g_string_append_printf(ear->said, "rr %x %u %u;", ssrc, fraction_lost, lost);
 }
 
+static void on_reference_answer(void *owner, uint32_t receiver_ssrc, uint32_t reference,
+                                uint32_t delay)
+{
+    Ear *ear = owner;
+    g_string_append_printf(ear->said, "answer %x %x %u;", receiver_ssrc, reference, delay);
+}
+
+static void on_reference_time(void *owner, uint32_t receiver_ssrc, uint64_t ntp)
+{
+    Ear *ear = owner;
+    g_string_append_printf(ear->said, "reference %x %llx;", receiver_ssrc, (unsigned long long)ntp);
+}
+
 /* Parses a copy of exact size, so that a read past the end is seen. */
 static bool listen(const uint8_t *data, size_t size, const char *expected)
 {
@@ -51,6 +64,8 @@ static bool listen(const uint8_t *data, size_t size, const char *expected)
         .nack = on_nack,
         .keyframe_request = on_keyframe_request,
         .receiver_report = on_receiver_report,
+        .reference_answer = on_reference_answer,
+        .reference_time = on_reference_time,
     };
     uint8_t *copy = g_memdup2(data, size);
     const bool is_valid = rtcp_parse(copy, size, &handler);
@@ -132,6 +147,17 @@ static void pli_goes_round(void)
     g_assert_true(listen(buffer, writer.size, "pli beef;"));
 }
 
+static void reference_time_goes_round(void)
+{
+    uint8_t buffer[64];
+    ByteWriter writer = byte_writer(buffer, sizeof buffer);
+    rtcp_write_reference_time(&writer, 0xabc, 0x1234567890abcdef);
+    rtcp_write_reference_answer(&writer, 0xdef, 0xabc, 0x567890ab);
+    g_assert_cmpuint(writer.size, ==, 20 + 24);
+    g_assert_true(
+        listen(buffer, writer.size, "reference abc 1234567890abcdef;answer abc 567890ab 0;"));
+}
+
 typedef struct {
     const char *name;
     uint8_t bytes[64];
@@ -164,6 +190,34 @@ static const Row rows[] = {
     {"/rtcp/feedback_short", {0x81, 205, 0, 1, 0, 0, 0, 1}, 8, false, ""},
     {"/rtcp/unknown_type", {0x80, 210, 0, 0}, 4, true, ""},
     {"/rtcp/unknown_feedback", {0x8f, 205, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2}, 12, true, ""},
+    {"/rtcp/extended_of_nothing", {0x80, 207, 0, 1, 0, 0, 0, 1}, 8, true, ""},
+    {"/rtcp/extended_without_ssrc", {0x80, 207, 0, 0}, 4, false, ""},
+    {"/rtcp/extended_unknown",
+     {0x80, 207, 0, 3, 0, 0, 0, 1, 99, 0, 0, 1, 0, 0, 0, 0},
+     16,
+     true,
+     ""},
+    {"/rtcp/extended_longer_than_the_block",
+     {0x80, 207, 0, 2, 0, 0, 0, 1, 5, 0, 0, 3},
+     12,
+     false,
+     ""},
+    {"/rtcp/reference_time_short",
+     {0x80, 207, 0, 3, 0, 0, 0, 1, 4, 0, 0, 1, 0, 0, 0, 0},
+     16,
+     false,
+     ""},
+    {"/rtcp/reference_answer_crooked",
+     {0x80, 207, 0, 3, 0, 0, 0, 1, 5, 0, 0, 1, 0, 0, 0, 0},
+     16,
+     false,
+     ""},
+    {"/rtcp/reference_answers",
+     {0x80, 207, 0, 8, 0, 0, 0, 1, 5, 0, 0, 6, 0, 0, 0, 1, 0, 0,
+      0,    2,   0, 0, 0, 3, 0, 0, 0, 4, 0, 0, 0, 5, 0, 0, 0, 6},
+     36,
+     true,
+     "answer 1 2 3;answer 4 5 6;"},
     {"/rtcp/padding", {0xa1, 206, 0, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 4}, 16, true, "pli 2;"},
     {"/rtcp/padding_of_nothing", {0xa1, 206, 0, 0}, 4, false, ""},
     {"/rtcp/padding_too_long", {0xa1, 206, 0, 1, 0, 0, 0, 8}, 8, false, ""},
@@ -184,6 +238,7 @@ void rtcp_test_add(void)
     g_test_add_func("/rtcp/31_blocks", at_most_31_blocks);
     g_test_add_func("/rtcp/nack", nack_packs_neighbours);
     g_test_add_func("/rtcp/pli", pli_goes_round);
+    g_test_add_func("/rtcp/reference_time", reference_time_goes_round);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_test_add_data_func(rows[i].name, &rows[i], parse_row);
 }

@@ -132,8 +132,52 @@ static void test_wrong_types(void)
     g_assert_cmpint(others->expires_at, ==, 1500000000);
 }
 
+static void test_record_grant(void)
+{
+    static const struct {
+        const char *claims;
+        bool room_record;
+        const char *room;
+    } rows[] = {
+        {"{\"video\":{\"roomRecord\":true}}", true, NULL},
+        {"{\"video\":{\"roomRecord\":true,\"room\":\"r\"}}", true, "r"},
+        {"{\"video\":{\"roomRecord\":true,\"room\":[\"r\"]}}", false, NULL},
+        {"{\"video\":{\"roomRecord\":1}}", false, NULL},
+        {"{\"video\":{\"roomJoin\":true}}", false, NULL},
+        {"{\"roomRecord\":true}", false, NULL},
+        {"{\"video\":\"roomRecord\"}", false, NULL},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *token = unsigned_token(rows[i].claims);
+        g_autoptr(AccessTokenClaims) claims = access_token_claims(token, NULL);
+        g_assert_cmpint(claims->room_record, ==, rows[i].room_record);
+        g_assert_cmpstr(claims->room, ==, rows[i].room);
+    }
+    const AccessTokenOptions options = {.api_key = "k",
+                                        .api_secret = "s",
+                                        .identity = "i",
+                                        .valid_seconds = 60,
+                                        .room_record = true};
+    g_autofree char *token = access_token_new(&options);
+    g_autoptr(AccessTokenClaims) claims = access_token_claims(token, NULL);
+    g_assert_true(claims->room_record);
+    g_assert_false(claims->room_join);
+    g_assert_null(claims->room);
+}
+
+static void test_equal(void)
+{
+    g_assert_true(access_token_equal("a secret", "a secret"));
+    g_assert_true(access_token_equal("", ""));
+    g_assert_false(access_token_equal("a secret", "a secreT"));
+    g_assert_false(access_token_equal("a secret", "a secre"));
+    g_assert_false(access_token_equal("a secret", ""));
+}
+
 void access_token_test_add(void)
 {
+    g_test_add_func("/access_token/record_grant", test_record_grant);
+    g_test_add_func("/access_token/equal", test_equal);
     g_test_add_func("/access_token/known", test_known);
     g_test_add_func("/access_token/round_trip", test_round_trip);
     g_test_add_func("/access_token/member_is_not_hidden", test_member_is_not_hidden);

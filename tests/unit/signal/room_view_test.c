@@ -200,6 +200,62 @@ static void test_limits(void)
     tear_down(&fixture);
 }
 
+/* `count` tracks "TR_<first>", ... of that participant, in an update of their own. */
+static void publish(RoomView *view, const char *sid, unsigned first, unsigned count)
+{
+    g_autofree Livekit__TrackInfo *tracks = g_new(Livekit__TrackInfo, count);
+    g_autoptr(GPtrArray) list = g_ptr_array_new();
+    for (unsigned i = 0; i < count; i++) {
+        tracks[i] = (Livekit__TrackInfo)LIVEKIT__TRACK_INFO__INIT;
+        tracks[i].sid = g_strdup_printf("TR_%u", first + i);
+        g_ptr_array_add(list, &tracks[i]);
+    }
+    Livekit__ParticipantInfo info = LIVEKIT__PARTICIPANT_INFO__INIT;
+    Livekit__ParticipantInfo *infos[] = {&info};
+    info.sid = (char *)sid;
+    info.identity = (char *)sid;
+    info.n_tracks = count;
+    info.tracks = (Livekit__TrackInfo **)list->pdata;
+    room_view_update(view, infos, 1);
+    for (unsigned i = 0; i < count; i++)
+        g_free(tracks[i].sid);
+}
+
+static void test_limit_of_all_tracks(void)
+{
+    Fixture fixture;
+    set_up(&fixture);
+    room_view_silence(fixture.view);
+    for (unsigned i = 0; i < 11; i++) {
+        g_autofree char *sid = g_strdup_printf("PA_%u", i);
+        publish(fixture.view, sid, i * 1000, 1000);
+    }
+    g_assert_cmpuint(room_view_refused(fixture.view), ==, 1000);
+    g_assert_nonnull(room_view_find_track(fixture.view, "TR_9999", NULL));
+    g_assert_null(room_view_find_track(fixture.view, "TR_10000", NULL));
+    publish(fixture.view, "PA_3", 0, 0); /* room for others */
+    publish(fixture.view, "PA_10", 10000, 1000);
+    g_assert_null(room_view_find_track(fixture.view, "TR_3999", NULL));
+    g_assert_nonnull(room_view_find_track(fixture.view, "TR_10999", NULL));
+    g_assert_cmpuint(room_view_refused(fixture.view), ==, 1000);
+    tear_down(&fixture);
+}
+
+static void test_track_of_somebody_else(void)
+{
+    Fixture fixture;
+    set_up(&fixture);
+    const Participant *owner = NULL;
+    publish(fixture.view, "PA_1", 0, 2);
+    publish(fixture.view, "PA_2", 1, 2);
+    g_assert_cmpuint(room_view_refused(fixture.view), ==, 1);
+    g_assert_nonnull(room_view_find_track(fixture.view, "TR_1", &owner));
+    g_assert_cmpstr(owner->sid, ==, "PA_1");
+    g_assert_nonnull(room_view_find_track(fixture.view, "TR_2", &owner));
+    g_assert_cmpstr(owner->sid, ==, "PA_2");
+    tear_down(&fixture);
+}
+
 static void test_track_limit(void)
 {
     Fixture fixture;
@@ -230,4 +286,6 @@ void room_view_test_add(void)
     g_test_add_func("/room_view/track_values", test_track_values);
     g_test_add_func("/room_view/limits", test_limits);
     g_test_add_func("/room_view/track_limit", test_track_limit);
+    g_test_add_func("/room-view/limit-of-all-tracks", test_limit_of_all_tracks);
+    g_test_add_func("/room-view/track-of-somebody-else", test_track_of_somebody_else);
 }

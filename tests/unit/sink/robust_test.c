@@ -2,8 +2,10 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "sink/inspect.h"
+#include "sink/recover.h"
 #include "sink/track_set.h"
 #include "sink_test.h"
 #include "test_output.h"
@@ -162,6 +164,70 @@ static void test_kill(const void *data)
     g_assert_cmpuint(judgement.video_frames, ==, 100);
     g_assert_cmpuint(judgement.errors, ==, 0);
     bench_free(bench);
+}
+
+static void cut_file(const char *path, int64_t bytes)
+{
+    GStatBuf status;
+    g_assert_cmpint(g_stat(path, &status), ==, 0);
+    g_assert_cmpint(truncate(path, status.st_size - bytes), ==, 0);
+}
+
+/* What a kill left gets its index and keeps every packet that can be read; a hindrance leaves it.
+ */
+static void test_recover(const void *data)
+{
+    const KillRow *row = data;
+    Bench *bench = bench_new(row->container, row->video, CODEC_OPUS);
+    g_autofree char *copy =
+        g_strdup_printf("%s/killed.%s", bench->folder, container_extension(row->container));
+    for (unsigned i = 0; i < 12; i++)
+        step(bench);
+    for (unsigned cut = 0; cut <= 300; cut += 100) {
+        copy_file(part_path_of(bench, 0), copy);
+        cut_file(copy, cut);
+        Inspection before, after;
+        char error[200] = "";
+        g_assert_true(inspect_file(copy, &before, error, sizeof error));
+        g_assert_false(before.has_index);
+        OutputFile file = {0};
+        g_assert_false(recover_file_now(copy, 1000, &file));
+        g_assert_nonnull(strstr(file.reason, "finalize_max_bytes (1000)"));
+        file = (OutputFile){0};
+        g_assert_true(recover_file_now(copy, 0, &file));
+        g_assert_cmpstr(file.reason, ==, "");
+        g_assert_true(inspect_file(copy, &after, error, sizeof error));
+        g_assert_true(after.has_index);
+        g_assert_cmpuint(file.bytes, ==, after.bytes);
+        g_assert_cmpint(ABS(after.duration_ns - before.duration_ns), <, 100 * NS_PER_MS);
+        for (unsigned i = 0; i < 2; i++) {
+            g_assert_cmpuint(after.tracks[i].packets, <=, before.tracks[i].packets);
+            g_assert_cmpuint(after.tracks[i].packets + (cut > 0), >=, before.tracks[i].packets);
+        }
+        const TestJudgement judgement = test_media_judge(copy);
+        g_assert_cmpuint(judgement.errors, ==, 0);
+        g_unlink(copy);
+    }
+    finish(bench);
+    bench_free(bench);
+}
+
+/* What is no media file, or none of ours, is not touched. */
+static void test_recover_nothing(void)
+{
+    char *folder = test_folder_new();
+    static const char *const names[] = {"a.mp4", "b.mkv", "c.txt", "d"};
+    for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+        g_autofree char *path = g_build_filename(folder, names[i], NULL);
+        g_autofree char *contents = NULL;
+        OutputFile file = {0};
+        g_assert_true(g_file_set_contents(path, "no media", -1, NULL));
+        g_assert_false(recover_file_now(path, 0, &file));
+        g_assert_cmpstr(file.reason, !=, "");
+        g_assert_true(g_file_get_contents(path, &contents, NULL, NULL));
+        g_assert_cmpstr(contents, ==, "no media");
+    }
+    test_folder_free(folder);
 }
 
 static void test_disk_full(const void *data)
@@ -376,9 +442,12 @@ void robust_test_add(void)
         g_autofree char *full_path = g_strdup_printf("/robust/disk-full/%s", kill_rows[i].name);
         g_autofree char *hole_path = g_strdup_printf("/robust/hole/%s", kill_rows[i].name);
         g_test_add_data_func(kill_path, &kill_rows[i], test_kill);
+        g_autofree char *recover_path = g_strdup_printf("/robust/recover/%s", kill_rows[i].name);
+        g_test_add_data_func(recover_path, &kill_rows[i], test_recover);
         g_test_add_data_func(full_path, &kill_rows[i], test_disk_full);
         g_test_add_data_func(hole_path, &kill_rows[i], test_hole);
     }
+    g_test_add_func("/robust/recover/nothing", test_recover_nothing);
     g_test_add_func("/robust/jitter", test_jitter);
     g_test_add_func("/robust/back-step", test_back_step);
     g_test_add_func("/robust/existing-file", test_existing_file);

@@ -115,6 +115,10 @@ static const StemRow stem_rows[] = {
     {"a/../../take", NULL, CONTAINER_AUTO, false, false, 0},
     {"..", NULL, CONTAINER_AUTO, false, false, 0},
     {"/etc/passwd", NULL, CONTAINER_AUTO, false, false, 0},
+    {".", NULL, CONTAINER_AUTO, false, false, 0},
+    {".mp4", NULL, CONTAINER_AUTO, false, false, 0},
+    {"..mp4", NULL, CONTAINER_AUTO, false, false, 0},
+    {"calls/.webm", NULL, CONTAINER_AUTO, false, false, 0},
     {"bad\xff", NULL, CONTAINER_AUTO, false, false, 0},
 };
 
@@ -177,15 +181,12 @@ static void test_reserve(void)
 
 /* ---- sidecars ---- */
 
-static JsonNode *recording(const char *mint_id, const char *state, const char *time)
+static char *recording(const char *mint_id, const char *state, const char *time)
 {
-    g_autofree char *text = g_strdup_printf(
+    return g_strdup_printf(
         "{\"roomtape\": \"0.1.0\", \"state\": \"%s\", \"recording\": {\"mint_id\": \"%s\", "
         "\"requested_at\": \"%s\", \"state\": \"recording\"}}",
         state, mint_id, time);
-    JsonNode *node = json_from_string(text, NULL);
-    g_assert_nonnull(node);
-    return node;
 }
 
 static bool is_locked(const char *path)
@@ -207,7 +208,8 @@ static void test_sidecar(void)
     g_autofree char *path = g_strdup(sidecar_path(sidecar));
     g_assert_true(is_locked(path));
     for (unsigned i = 0; i < 3; i++) {
-        g_assert_true(sidecar_write(sidecar, recording("a", "recording", "t"), &error));
+        g_autofree char *text = recording("a", "recording", "t");
+        g_assert_true(sidecar_write(sidecar, text, &error));
         g_assert_true(is_locked(path));
         g_autoptr(JsonNode) read = sidecar_read(path, &error);
         g_assert_no_error(error);
@@ -247,11 +249,15 @@ static void test_sidecar_read_bad(void)
 
 /* ---- the catalog ---- */
 
-static bool measure(const char *path, int64_t *ret_duration_ns)
+static bool measure(const char *path, MediaMeasure *ret_measure)
 {
     if (strstr(path, "broken") != NULL)
         return false;
-    *ret_duration_ns = 3 * NS_PER_SECOND;
+    *ret_measure = (MediaMeasure){
+        .duration_ns = 3 * NS_PER_SECOND,
+        .lacks_index = strstr(path, "unindexed") != NULL,
+        .tracks = {{TRACK_VIDEO, 90, 9000, 320, 180}, {TRACK_AUDIO, 150, 1500, 0, 0}},
+        .track_count = 2};
     return true;
 }
 
@@ -262,11 +268,11 @@ static char *write_file(const char *folder, const char *name, const char *text)
     return path;
 }
 
-static char *write_sidecar(const char *folder, const char *name, JsonNode *node)
+/* Takes over the text. */
+static char *write_sidecar(const char *folder, const char *name, char *text)
 {
-    g_autofree char *text = json_to_string(node, FALSE);
-    json_node_unref(node);
-    return write_file(folder, name, text);
+    g_autofree char *owned = text;
+    return write_file(folder, name, owned);
 }
 
 static void check_found(Catalog *catalog, const char *mint_id, const char *outcome,
@@ -295,7 +301,8 @@ static void test_recover(void)
     g_free(write_file(folder, "empty.json", ""));
     g_autofree char *stem = g_build_filename(folder, "live", NULL);
     Sidecar *live = sidecar_new(stem, NULL);
-    g_assert_true(sidecar_write(live, recording("four", "recording", "2026-01-01"), NULL));
+    g_autofree char *text = recording("four", "recording", "2026-01-01");
+    g_assert_true(sidecar_write(live, text, NULL));
 
     Catalog *catalog = catalog_new(folder);
     g_assert_cmpuint(catalog_recover(catalog, measure), ==, 2);
@@ -312,6 +319,90 @@ static void test_recover(void)
     g_assert_cmpuint(catalog_recover(catalog, measure), ==, 0);
     catalog_free(catalog);
     sidecar_close(live, true);
+    free_folder(folder);
+}
+
+static const char killed_text[] =
+    "{\"roomtape\": \"0.1.0\", \"state\": \"recording\", \"identity\": \"alice\", "
+    "\"screen_share\": false, \"recording\": {\"mint_id\": \"killed\", "
+    "\"requested_at\": \"2026-01-01T00:00:00.000Z\", \"started_at\": \"2026-01-01T00:00:01.000Z\", "
+    "\"ended_at\": null, \"state\": \"recording\", \"stats\": {\"duration\": 1.0, "
+    "\"video_frames\": 7}, \"tracks\": {"
+    "\"TR_a\": {\"identity\": \"alice\", \"kind\": \"video\", \"source\": \"camera\"}, "
+    "\"TR_b\": {\"identity\": \"alice\", \"kind\": \"video\", \"source\": \"screen_share\"}, "
+    "\"TR_c\": {\"identity\": \"alice\", \"kind\": \"audio\", \"source\": \"microphone\"}, "
+    "\"TR_d\": {\"identity\": \"alice\", \"kind\": \"audio\", \"source\": \"microphone\"}}}}";
+
+static char *state_of(const char *path)
+{
+    g_autoptr(JsonNode) root = sidecar_read(path, NULL);
+    g_assert_nonnull(root);
+    return g_strdup(json_object_get_string_member(json_node_get_object(root), "state"));
+}
+
+static void check_told(Catalog *catalog)
+{
+    g_autoptr(JsonNode) node = catalog_find(catalog, "killed");
+    JsonObject *object = json_node_get_object(node);
+    JsonObject *stats = json_object_get_object_member(object, "stats");
+    JsonObject *tracks = json_object_get_object_member(object, "tracks");
+    JsonObject *camera = json_object_get_object_member(tracks, "TR_a");
+    g_assert_cmpfloat_with_epsilon(json_object_get_double_member(stats, "duration"), 6, 0.001);
+    g_assert_cmpint(json_object_get_int_member(stats, "video_frames"), ==, 180);
+    g_assert_cmpint(json_object_get_int_member(stats, "audio_frames"), ==, 300);
+    g_assert_cmpint(json_object_get_int_member(camera, "frames_written"), ==, 180);
+    g_assert_cmpint(json_object_get_int_member(camera, "bytes_written"), ==, 18000);
+    g_assert_cmpstr(json_object_get_string_member(camera, "code"), ==, "interrupted");
+    /* Somebody else's, and two of which one may be meant. */
+    static const char *const others[] = {"TR_b", "TR_c", "TR_d"};
+    for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+        g_assert_false(json_object_has_member(json_object_get_object_member(tracks, others[i]),
+                                              "frames_written"));
+    /* The files were written long after it began: what they hold tells when it ended. */
+    g_assert_cmpstr(json_object_get_string_member(object, "ended_at"), ==,
+                    "2026-01-01T00:00:07.000Z");
+}
+
+/* A sidecar stays open until its files have their index, also over another crash. */
+static void test_unindexed(void)
+{
+    char *folder = new_folder();
+    g_autofree char *sidecar = write_file(folder, "unindexed.json", killed_text);
+    g_autofree char *first = write_file(folder, "unindexed.mp4", "media");
+    g_autofree char *second = write_file(folder, "unindexed.part2.mkv", "media");
+    for (unsigned start = 0; start < 2; start++) {
+        Catalog *crashing = catalog_new(folder);
+        g_assert_cmpuint(catalog_recover(crashing, measure), ==, start == 0);
+        check_told(crashing);
+        g_assert_cmpstr(catalog_next_unindexed(crashing), ==, first);
+        g_assert_true(is_locked(sidecar));
+        Catalog *other = catalog_new(folder);
+        g_assert_cmpuint(catalog_recover(other, measure), ==, 0);
+        g_assert_null(catalog_next_unindexed(other));
+        catalog_free(other);
+        catalog_free(crashing);
+        g_autofree char *state = state_of(sidecar);
+        g_assert_cmpstr(state, ==, "recovering");
+    }
+    Catalog *catalog = catalog_new(folder);
+    catalog_recover(catalog, measure);
+    catalog_set_file(catalog, &(LeftoverFile){.path = "/elsewhere", .bytes = 1});
+    catalog_set_file(catalog, &(LeftoverFile){.path = first, .bytes = 77, .duration_ns = 1});
+    g_assert_cmpstr(catalog_next_unindexed(catalog), ==, second);
+    catalog_set_file(catalog, &(LeftoverFile){.path = second, .hindrance = "Because."});
+    g_assert_null(catalog_next_unindexed(catalog));
+    g_assert_false(is_locked(sidecar));
+    g_autofree char *state = state_of(sidecar);
+    g_assert_cmpstr(state, ==, "finished");
+    g_autoptr(JsonNode) node = catalog_find(catalog, "killed");
+    JsonArray *files = json_object_get_array_member(json_node_get_object(node), "files");
+    JsonObject *plain = json_array_get_object_element(files, 0);
+    JsonObject *hindered = json_array_get_object_element(files, 1);
+    g_assert_cmpstr(json_object_get_string_member(plain, "layout"), ==, "plain");
+    g_assert_cmpint(json_object_get_int_member(plain, "bytes"), ==, 77);
+    g_assert_true(json_object_get_null_member(plain, "layout_reason"));
+    g_assert_cmpstr(json_object_get_string_member(hindered, "layout_reason"), ==, "Because.");
+    catalog_free(catalog);
     free_folder(folder);
 }
 
@@ -332,6 +423,12 @@ static void test_newest(void)
     g_autoptr(JsonNode) newer = catalog_find(catalog, "x");
     g_assert_cmpstr(json_object_get_string_member(json_node_get_object(newer), "requested_at"), ==,
                     "2026-01-04");
+    g_autofree char *set_back =
+        write_sidecar(folder, "e.json", recording("x", "finished", "2025-01-01"));
+    catalog_add(catalog, set_back);
+    g_autoptr(JsonNode) newest = catalog_find(catalog, "x");
+    g_assert_cmpstr(json_object_get_string_member(json_node_get_object(newest), "requested_at"), ==,
+                    "2025-01-01");
     catalog_free(catalog);
     free_folder(folder);
 }
@@ -347,6 +444,7 @@ int main(int argc, char **argv)
     g_test_add_func("/sidecar/lock", test_sidecar);
     g_test_add_func("/sidecar/bad", test_sidecar_read_bad);
     g_test_add_func("/catalog/recover", test_recover);
+    g_test_add_func("/catalog/unindexed", test_unindexed);
     g_test_add_func("/catalog/newest", test_newest);
     status_json_test_add();
     return g_test_run();

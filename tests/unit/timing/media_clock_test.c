@@ -200,6 +200,20 @@ static const Row rows[] = {
       .tracks = {{AUDIO, .first_delay_ms = 25, .first_report_s = 3},
                  {VIDEO, .first_report_s = 3.5}}},
      {2, 1, 50, 0, 0, 1}},
+    {"/media_clock/few_pictures_in_jitter",
+     {.seconds = 600,
+      .track_count = 2,
+      .judged_from_s = 60,
+      .tracks =
+          {{.kind = TRACK_AUDIO, .delay_min_ms = 3, .delay_max_ms = 150, .first_report_s = 3.1},
+           {.kind = TRACK_VIDEO,
+            .fps = 5,
+            .delay_min_ms = 8,
+            .delay_max_ms = 200,
+            .burst_every = 20,
+            .burst_ms = 300,
+            .first_report_s = 3.6}}},
+     {20, 3, 60, 30, 0, 0}},
     {"/media_clock/picture_only",
      {.seconds = 600,
       .track_count = 1,
@@ -229,6 +243,63 @@ static void play_row(gconstpointer data)
     g_assert_cmpuint(result.sound_breaks, <=, row->bounds.sound_breaks);
     for (unsigned i = 0; i < row->simulation.track_count; i++)
         g_assert_cmpuint(result.tracks[i].steps, ==, row->bounds.steps);
+}
+
+typedef struct {
+    const char *name;
+    double by_s;
+    double picture_worst_ms; /* a short way back could be a picture out of order at first */
+} Jump;
+
+static const Jump jumps[] = {
+    {"an_hour_on", 3600, 5},   {"an_hour_back", -3600, 5}, {"4_s_on", 4, 5},
+    {"3_s_back", -3, 5},       {"800_ms_on", 0.8, 5},      {"800_ms_back", -0.8, 5},
+    {"300_ms_on", 0.3, 5},     {"300_ms_back", -0.3, 5},   {"100_ms_on", 0.1, 5},
+    {"100_ms_back", -0.1, 70},
+};
+
+/* The RTP time of one track is set to another one; nothing moves on the timeline. */
+static void play_jump(const Jump *row, TrackKind kind)
+{
+    Simulation simulation = {
+        .seconds = 60,
+        .track_count = 2,
+        .judged_from_s = 5,
+        .tracks = {{AUDIO, .first_report_s = 3.1}, {VIDEO, .first_report_s = 3.6}},
+    };
+    const unsigned moved = kind == TRACK_AUDIO ? 0 : 1;
+    simulation.tracks[moved].jump_s = 20;
+    simulation.tracks[moved].jump_by_s = row->by_s;
+    const SimulationResult result = simulation_run(&simulation);
+    g_test_message("av worst %.2f median %.2f ms, wall worst %.2f ms", result.av_worst_ms,
+                   result.av_median_ms, result.wall_worst_ms);
+    const double worst_ms = kind == TRACK_VIDEO ? row->picture_worst_ms : 5;
+    g_assert_cmpuint(result.backwards, ==, 0);
+    g_assert_cmpfloat(result.av_worst_ms, <=, worst_ms);
+    g_assert_cmpfloat(result.wall_worst_ms, <=, worst_ms + 10);
+    g_assert_cmpfloat(result.av_median_ms, <=, 1);
+    g_assert_cmpuint(result.tracks[moved].steps, ==, 1);
+    g_assert_cmpuint(result.tracks[1 - moved].steps, ==, 0);
+}
+
+static void play_picture_jump(gconstpointer data)
+{
+    play_jump(data, TRACK_VIDEO);
+}
+
+static void play_sound_jump(gconstpointer data)
+{
+    play_jump(data, TRACK_AUDIO);
+}
+
+static void add_jumps(void)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(jumps); i++) {
+        g_autofree char *picture = g_strdup_printf("/media_clock/jump/picture/%s", jumps[i].name);
+        g_autofree char *sound = g_strdup_printf("/media_clock/jump/sound/%s", jumps[i].name);
+        g_test_add_data_func(picture, &jumps[i], play_picture_jump);
+        g_test_add_data_func(sound, &jumps[i], play_sound_jump);
+    }
 }
 
 static void tracks_out_of_range_are_refused(void)
@@ -357,6 +428,34 @@ static void what_is_sent_again_keeps_its_time(void)
     media_clock_free(clock);
 }
 
+/* Ten seconds that are read at once, after twenty for which the process was stopped, are where
+ * their RTP time puts them; what really comes late afterwards still counts as late. */
+static void backlog_of_a_standstill_is_not_late(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    MediaClockTrack track;
+    int64_t pts_ns = 0;
+    media_clock_register_track(clock, 0, 0, TRACK_AUDIO, 48000, 0, NS_PER_SECOND);
+    for (uint32_t i = 0; i < 100; i++)
+        media_clock_rtp_to_pts(clock, 0, 960 * i, (1000 + 20 * (int64_t)i) * NS_PER_MS, &pts_ns);
+    media_clock_stood_still(clock, 3 * NS_PER_SECOND, 23 * NS_PER_SECOND);
+    for (uint32_t i = 100; i < 600; i++) {
+        g_assert_true(media_clock_rtp_to_pts(clock, 0, 960 * i, 23 * NS_PER_SECOND, &pts_ns));
+        g_assert_cmpint(pts_ns, ==, (1000 + 20 * (int64_t)i) * NS_PER_MS);
+    }
+    for (uint32_t i = 1100; i < 1200; i++) {
+        media_clock_rtp_to_pts(clock, 0, 960 * i, (1000 + 20 * (int64_t)i) * NS_PER_MS, &pts_ns);
+        g_assert_cmpint(pts_ns, ==, (1000 + 20 * (int64_t)i) * NS_PER_MS);
+    }
+    g_assert_true(media_clock_track(clock, 0, &track));
+    g_assert_cmpuint(track.steps, ==, 0);
+    for (uint32_t i = 1200; i < 1600; i++)
+        media_clock_rtp_to_pts(clock, 0, 960 * i, (6000 + 20 * (int64_t)i) * NS_PER_MS, &pts_ns);
+    g_assert_true(media_clock_track(clock, 0, &track));
+    g_assert_cmpuint(track.steps, ==, 1);
+    media_clock_free(clock);
+}
+
 static void absurd_reports_are_rejected(void)
 {
     MediaClock *clock = media_clock_new(0);
@@ -385,7 +484,9 @@ void media_clock_test_add(void)
     g_test_add_func("/media_clock/wild_timestamp", a_wild_timestamp_does_not_spoil_the_rest);
     g_test_add_func("/media_clock/pause_is_no_drift", a_pause_is_no_drift);
     g_test_add_func("/media_clock/sent_again", what_is_sent_again_keeps_its_time);
+    g_test_add_func("/media_clock/standstill", backlog_of_a_standstill_is_not_late);
     g_test_add_func("/media_clock/absurd_reports", absurd_reports_are_rejected);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_test_add_data_func(rows[i].name, &rows[i], play_row);
+    add_jumps();
 }

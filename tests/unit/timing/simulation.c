@@ -77,8 +77,10 @@ static uint32_t rtp_at(const Player *player, int64_t ns)
 {
     const int64_t time_ns = publisher_time(player->script, ns) - paused_ns(player->script, ns);
     const int64_t rate = player->rate;
-    const int64_t ticks = time_ns / NS_PER_SECOND * rate +
-                          (time_ns % NS_PER_SECOND * rate + NS_PER_SECOND / 2) / NS_PER_SECOND;
+    int64_t ticks = time_ns / NS_PER_SECOND * rate +
+                    (time_ns % NS_PER_SECOND * rate + NS_PER_SECOND / 2) / NS_PER_SECOND;
+    if (player->script->jump_by_s != 0 && ns >= seconds_ns(player->script->jump_s))
+        ticks += (int64_t)(player->script->jump_by_s * (double)rate);
     return player->rtp_offset + (uint32_t)ticks;
 }
 

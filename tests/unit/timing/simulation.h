@@ -28,6 +28,7 @@ typedef struct {
     double queue_s, queue_end_s; /* what is sent in between waits for ... */
     int queue_ms, drain_ms;      /* ... so long, each second by so much less */
     double republish_s;          /* registered again with another RTP offset */
+    double jump_s, jump_by_s;    /* the RTP time is moved by so much, and its reports with it */
     uint32_t rtp_offset;
 } SimulationTrack;
 

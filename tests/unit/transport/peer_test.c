@@ -47,17 +47,28 @@ static Pair connected_pair(void)
     return pair;
 }
 
+static unsigned counted(PeerEnd *end, const unsigned *counter)
+{
+    pthread_mutex_lock(&end->lock);
+    const unsigned count = *counter;
+    pthread_mutex_unlock(&end->lock);
+    return count;
+}
+
 static void expect_media(Pair *pair)
 {
     static uint16_t sequence = 100;
     sequence++;
-    const unsigned rtp[] = {pair->server->rtp, pair->client->rtp};
-    const unsigned rtcp[] = {pair->server->rtcp, pair->client->rtcp};
+    PeerEnd *ends[] = {pair->server, pair->client};
+    unsigned rtp[2], rtcp[2];
+    for (unsigned i = 0; i < 2; i++) {
+        rtp[i] = counted(ends[i], &ends[i]->rtp);
+        rtcp[i] = counted(ends[i], &ends[i]->rtcp);
+    }
     g_assert_true(peer_end_send_rtp(pair->server, sequence, 0x11223344));
     g_assert_true(peer_end_send_rtp(pair->client, sequence, 0x55667788));
     g_assert_true(peer_end_send_rtcp(pair->server));
     g_assert_true(peer_end_send_rtcp(pair->client));
-    PeerEnd *ends[] = {pair->server, pair->client};
     for (unsigned i = 0; i < 2; i++) {
         g_assert_true(peer_end_wait(ends[i], peer_end_has_rtp, rtp[i] + 1));
         g_assert_true(peer_end_wait(ends[i], peer_end_has_rtcp, rtcp[i] + 1));

@@ -1,0 +1,97 @@
+#include "depay/keyframe_start.h"
+
+#include "base/bytes.h"
+
+/* RFC 6184 table 1 */
+enum { H264_IDR = 5, H264_SPS = 7, H264_STAP_A = 24, H264_FU_A = 28 };
+/* H.265 table 7-1, RFC 7798 4.4 */
+enum { H265_FIRST_IRAP = 16, H265_LAST_IRAP = 21, H265_VPS = 32, H265_SPS = 33 };
+enum { H265_AGGREGATE = 48, H265_FRAGMENT = 49 };
+
+#define FRAGMENT_STARTS 0x80
+
+/* A picture may have several slices: what begins with the first macroblock has the first bit of the
+ * slice header set. */
+static bool is_h264_start(unsigned type, ByteReader *reader)
+{
+    return type == H264_SPS || (type == H264_IDR && (bytes_read_u8(reader) & 0x80) != 0);
+}
+
+static bool h264_starts(ByteReader *reader)
+{
+    const unsigned type = bytes_read_u8(reader) & 31;
+    if (type == H264_STAP_A) {
+        bytes_skip(reader, 2);
+        return is_h264_start(bytes_read_u8(reader) & 31, reader);
+    }
+    if (type != H264_FU_A)
+        return is_h264_start(type, reader);
+    const uint8_t fragment = bytes_read_u8(reader);
+    return (fragment & FRAGMENT_STARTS) != 0 && is_h264_start(fragment & 31, reader);
+}
+
+static bool is_h265_start(unsigned type, ByteReader *reader)
+{
+    if (type == H265_VPS || type == H265_SPS)
+        return true;
+    return type >= H265_FIRST_IRAP && type <= H265_LAST_IRAP && (bytes_read_u8(reader) & 0x80) != 0;
+}
+
+static bool h265_starts(ByteReader *reader)
+{
+    const unsigned type = bytes_read_u8(reader) >> 1 & 63;
+    bytes_skip(reader, 1);
+    if (type == H265_AGGREGATE) {
+        bytes_skip(reader, 2);
+        const unsigned first = bytes_read_u8(reader) >> 1 & 63;
+        bytes_skip(reader, 1);
+        return is_h265_start(first, reader);
+    }
+    if (type != H265_FRAGMENT)
+        return is_h265_start(type, reader);
+    const uint8_t fragment = bytes_read_u8(reader);
+    return (fragment & FRAGMENT_STARTS) != 0 && is_h265_start(fragment & 63, reader);
+}
+
+/* RFC 7741 4.2, then bit P of the frame (RFC 6386 9.1) */
+static bool vp8_starts(ByteReader *reader)
+{
+    const uint8_t first = bytes_read_u8(reader);
+    if ((first & 0x17) != 0x10) /* S, and partition 0 */
+        return false;
+    if (first & 0x80) {
+        const uint8_t fields = bytes_read_u8(reader);
+        if (fields & 0x80 && bytes_read_u8(reader) & 0x80)
+            bytes_skip(reader, 1);
+        bytes_skip(reader, ((fields & 0x40) != 0) + ((fields & 0x30) != 0));
+    }
+    return (bytes_read_u8(reader) & 1) == 0;
+}
+
+/* RFC 9628 4.2: not P, B, and the lowest spatial layer */
+static bool vp9_starts(ByteReader *reader)
+{
+    const uint8_t first = bytes_read_u8(reader);
+    if ((first & 0x48) != 0x08)
+        return false;
+    if (first & 0x80 && bytes_read_u8(reader) & 0x80)
+        bytes_skip(reader, 1);
+    return (first & 0x20) == 0 || (bytes_read_u8(reader) >> 1 & 7) == 0;
+}
+
+bool keyframe_starts_with(const RtpPacket *packet, Codec codec)
+{
+    ByteReader reader = byte_reader(packet->payload, packet->payload_size);
+    bool starts = false;
+    if (codec == CODEC_H264)
+        starts = h264_starts(&reader);
+    else if (codec == CODEC_H265)
+        starts = h265_starts(&reader);
+    else if (codec == CODEC_VP8)
+        starts = vp8_starts(&reader);
+    else if (codec == CODEC_VP9)
+        starts = vp9_starts(&reader);
+    else if (codec == CODEC_AV1)
+        starts = (bytes_read_u8(&reader) & 0x08) != 0; /* N, AV1 RTP payload specification 4.4 */
+    return starts && !reader.failed;
+}

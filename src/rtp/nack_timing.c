@@ -1,0 +1,53 @@
+#include "rtp/nack_timing.h"
+
+#include "base/clock.h"
+
+#define HEEDS_AFTER_MAX_NS (100 * NS_PER_MS)
+#define ROUNDING_NS (2 * NS_PER_MS) /* the server counts in whole milliseconds */
+#define REORDER_MIN_NS (20 * NS_PER_MS)
+#define REORDER_MAX_NS (150 * NS_PER_MS)
+#define SPACING_MIN_NS (20 * NS_PER_MS)
+#define PATIENCE_MIN_NS (250 * NS_PER_MS) /* a server that hangs for a moment answers then */
+#define PATIENCE_MAX_NS (2 * NS_PER_SECOND)
+
+/* Of four times at which the server heeds, three are heard even where a fifth of all packets is
+ * lost; asking twice in between, or else six times, makes a lost NACK cost little. */
+#define ASKS_IN_PAIRS 8
+#define ASKS 6
+
+static int64_t max(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t min(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t heeds_after_ns(const RoundTrip *round_trip, bool is_shared)
+{
+    if (!round_trip->is_known || !is_shared)
+        return HEEDS_AFTER_MAX_NS;
+    const int64_t whole_ms = (round_trip->smoothed_ns + NS_PER_MS - 1) / NS_PER_MS;
+    return min(HEEDS_AFTER_MAX_NS, 2 * whole_ms * NS_PER_MS);
+}
+
+NackTiming nack_timing(const RoundTrip *round_trip, int64_t lateness_ns, bool is_shared)
+{
+    const int64_t heeds_ns = heeds_after_ns(round_trip, is_shared);
+    const int64_t answered_ns = round_trip_answer_ns(round_trip);
+    /* Where the answer is here before the server heeds again, a NACK too many costs nothing. */
+    const bool in_pairs = answered_ns < heeds_ns;
+    const int64_t spacing_ns = in_pairs ? heeds_ns / 2 : max(answered_ns, heeds_ns);
+    NackTiming timing = {
+        .reorder_ns = min(max(lateness_ns, REORDER_MIN_NS), REORDER_MAX_NS),
+        .first_ns = max(heeds_ns - round_trip_ns(round_trip), 0) + ROUNDING_NS,
+        .spacing_ns = max(spacing_ns + ROUNDING_NS, SPACING_MIN_NS),
+        .answer_ns = round_trip_ns(round_trip),
+    };
+    const int64_t asks = in_pairs ? ASKS_IN_PAIRS : ASKS;
+    const int64_t last_ns = (asks - 1) * timing.spacing_ns + answered_ns;
+    timing.patience_ns = min(max(last_ns, PATIENCE_MIN_NS), PATIENCE_MAX_NS);
+    return timing;
+}

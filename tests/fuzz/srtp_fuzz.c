@@ -1,0 +1,70 @@
+/* Packets of somebody who has the keys: whatever the packet says of itself, what was protected
+ * comes out as it went in, once; and a packet that was changed on the way does not. */
+#include <string.h>
+
+#include "base/check.h"
+#include "fuzz.h"
+#include "transport/cipher.h"
+#include "transport/peer.h"
+
+#define PACKET_MAX 2048
+#define KIND_RTCP 1
+#define KIND_CHANGED 2
+
+typedef struct {
+    Cipher *sender, *receiver;
+} Ends;
+
+static bool protect(Cipher *cipher, uint8_t *packet, size_t *size, uint8_t kind)
+{
+    return kind & KIND_RTCP ? cipher_protect_rtcp(cipher, packet, size)
+                            : cipher_protect_rtp(cipher, packet, size);
+}
+
+static CipherVerdict unprotect(Cipher *cipher, uint8_t *packet, size_t *size, uint8_t kind)
+{
+    return kind & KIND_RTCP ? cipher_unprotect_rtcp(cipher, packet, size)
+                            : cipher_unprotect_rtp(cipher, packet, size);
+}
+
+static void carry(Ends *ends, const FuzzRecord *record)
+{
+    uint8_t packet[PACKET_MAX + PEER_TRAILER], again[PACKET_MAX + PEER_TRAILER];
+    size_t size = record->size < PACKET_MAX ? record->size : PACKET_MAX;
+    const size_t plain_size = size;
+    if (size == 0)
+        return;
+    memcpy(packet, record->data, size);
+    if (!protect(ends->sender, packet, &size, record->kind))
+        return;
+    require(size <= plain_size + PEER_TRAILER);
+    size_t again_size = size;
+    memcpy(again, packet, size);
+    if (record->kind & KIND_CHANGED) {
+        again[record->kind % size] ^= 0x80;
+        require(unprotect(ends->receiver, again, &again_size, record->kind) != CIPHER_OK);
+        return;
+    }
+    const CipherVerdict verdict = unprotect(ends->receiver, packet, &size, record->kind);
+    require(verdict != CIPHER_OK ||
+            (size == plain_size && memcmp(packet, record->data, size) == 0));
+    require(unprotect(ends->receiver, again, &again_size, record->kind) != CIPHER_OK);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const CipherKeys here = {.local = {1, 2}, .remote = {3, 4}};
+    static const CipherKeys there = {.local = {3, 4}, .remote = {1, 2}};
+    static const CipherProfile profiles[] = {CIPHER_AEAD_AES_128_GCM, CIPHER_AES128_CM_SHA1_80,
+                                             CIPHER_AEAD_AES_256_GCM};
+    ByteReader reader = byte_reader(data, size);
+    const CipherProfile profile = profiles[bytes_read_u8(&reader) % 3];
+    Ends ends = {cipher_new(profile, &here), cipher_new(profile, &there)};
+    require(ends.sender && ends.receiver);
+    FuzzRecord record;
+    while (fuzz_next(&reader, &record))
+        carry(&ends, &record);
+    cipher_free(ends.sender);
+    cipher_free(ends.receiver);
+    return 0;
+}
