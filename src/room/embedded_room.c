@@ -232,6 +232,32 @@ static void on_request(SoupServer *server, SoupServerMessage *message, const cha
     room_admission_clear(&admission);
 }
 
+static RoomSession *find_sid(const EmbeddedRoom *room, const char *sid)
+{
+    for (unsigned i = 0; i < room->sessions->len; i++) {
+        if (strcmp(room_session_sid(room->sessions->pdata[i]), sid) == 0) {
+            return room->sessions->pdata[i];
+        }
+    }
+    return NULL;
+}
+
+/* It asked for a session to go on, and was answered. */
+static bool resumes(const EmbeddedRoom *room, GHashTable *query, SoupWebsocketConnection *socket)
+{
+    const int64_t at_ns = now_at(room);
+    const char *const sid = query ? g_hash_table_lookup(query, "sid") : NULL;
+    if (!sid || fault_script_find(&room->script, FAULT_FORGET_SESSION, at_ns)) {
+        return false;
+    }
+    RoomSession *const session = find_sid(room, sid);
+    const bool refuses = fault_script_find(&room->script, FAULT_REFUSE_RESUME, at_ns);
+    if (!session || refuses || !room_session_resume(session, socket)) {
+        room_session_refuse_resume(socket);
+    }
+    return true;
+}
+
 static void on_websocket(SoupServer *server, SoupServerMessage *message, const char *path,
                          SoupWebsocketConnection *socket, gpointer data)
 {
@@ -243,6 +269,10 @@ static void on_websocket(SoupServer *server, SoupServerMessage *message, const c
     Admission admission = check_request(room, message, query);
     if (admission.status != 200) {
         soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION, NULL);
+        return;
+    }
+    if (resumes(room, query, socket)) {
+        room_admission_clear(&admission);
         return;
     }
     throw_out_twin(room, admission.identity);
