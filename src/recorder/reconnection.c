@@ -3,33 +3,38 @@
 #include "base/clock.h"
 
 #define JITTER_SHARE 0.25
+/* Who throws us out each time is asked less and less. */
+#define STABLE_NS (10 * NS_PER_SECOND)
 /* A server counts a session as lost after 15 s without a packet and keeps it for another 5; each
  * resume begins that anew. */
 #define SESSION_LIFE_NS (20 * NS_PER_SECOND)
 /* libnice asks at 0, 0.5 and 1.5 s and gives a pair up after 2: a new round asks again. */
 #define RESUME_MEDIA_NS (3 * NS_PER_SECOND)
 #define REJOIN_MEDIA_NS (4 * NS_PER_SECOND)
-#define STABLE_NS (10 * NS_PER_SECOND)
 #define MEDIA_ROUND_TRIPS 10 /* ICE, and DTLS with a lost packet or two */
 
 static const int64_t delays_ms[] = {300, 1000, 2000, 3000}; /* since the last attempt began */
 
-static int64_t next_delay_ns(const Reconnection *reconnection, double jitter)
+static void await_turn(Reconnection *reconnection, double jitter, int64_t now_ns)
 {
     const unsigned last = sizeof delays_ms / sizeof *delays_ms - 1;
     const unsigned index = reconnection->attempts < last ? reconnection->attempts : last;
-    return (int64_t)((double)(delays_ms[index] * NS_PER_MS) * (1.0 + JITTER_SHARE * jitter));
+    const double delay_ns = (double)(delays_ms[index] * NS_PER_MS) * (1.0 + JITTER_SHARE * jitter);
+    const int64_t next_ns = reconnection->tried_ns + (int64_t)delay_ns;
+    reconnection->attempts++;
+    reconnection->due_ns = next_ns > now_ns ? next_ns : now_ns;
 }
 
-/* Who throws us out each time is asked less and less. */
-void reconnection_begin(Reconnection *reconnection, bool may_resume, int64_t now_ns)
+void reconnection_begin(Reconnection *reconnection, bool may_resume, double jitter, int64_t now_ns)
 {
-    const bool was_stable = now_ns - reconnection->back_ns >= STABLE_NS;
+    if (now_ns - reconnection->done_ns >= STABLE_NS)
+        reconnection->attempts = 0;
     reconnection->phase = RECONNECTION_WAITS;
     reconnection->is_resume = may_resume;
     reconnection->begun_ns = now_ns;
-    reconnection->due_ns = was_stable ? now_ns : now_ns + next_delay_ns(reconnection, 0);
-    reconnection->attempts = was_stable ? 0 : reconnection->attempts + 1;
+    reconnection->due_ns = now_ns;
+    if (reconnection->attempts > 0)
+        await_turn(reconnection, jitter, now_ns);
 }
 
 void reconnection_drop_session(Reconnection *reconnection, int64_t now_ns)
@@ -65,15 +70,14 @@ void reconnection_retry(Reconnection *reconnection, double jitter, int64_t now_n
     if (had_answer && now_ns - reconnection->begun_ns >= SESSION_LIFE_NS)
         reconnection->is_resume = false;
     reconnection->phase = RECONNECTION_WAITS;
-    const int64_t next_ns = reconnection->tried_ns + next_delay_ns(reconnection, jitter);
-    reconnection->attempts++;
-    reconnection->due_ns = next_ns > now_ns ? next_ns : now_ns;
+    await_turn(reconnection, jitter, now_ns);
 }
 
 void reconnection_done(Reconnection *reconnection, int64_t now_ns)
 {
-    reconnection->back_ns = now_ns;
     reconnection->phase = RECONNECTION_NONE;
+    reconnection->attempts++;
+    reconnection->done_ns = now_ns;
 }
 
 ReconnectionStep reconnection_step(const Reconnection *reconnection, int64_t now_ns)

@@ -25,10 +25,10 @@ typedef enum {
 typedef struct {
     ReconnectionPhase phase;
     bool is_resume;
-    unsigned attempts;  /* that brought nothing, or not for long */
-    int64_t back_ns;    /* when the connection was back last */
+    unsigned attempts;  /* that brought nothing, or something that ended soon */
     int64_t begun_ns;   /* since when media are missing */
     int64_t tried_ns;   /* when the last attempt began */
+    int64_t done_ns;    /* when one had brought the connection back */
     int64_t due_ns;     /* when the phase ends */
     int64_t give_up_ns; /* configuration: so long after begun_ns */
     int64_t answer_ns;  /* configuration: so long may the answer to a rejoin take */
@@ -37,8 +37,8 @@ typedef struct {
 /* The longest that a server may take to answer a resume. */
 #define RECONNECTION_RESUME_TIMEOUT_NS INT64_C(5000000000)
 
-/* At once; a connection that ends soon after it came back is like one that never came. */
-void reconnection_begin(Reconnection *reconnection, bool may_resume, int64_t now_ns);
+/* `now_ns` may lie a little back. `jitter` is 0..1 and spreads many recordings over time. */
+void reconnection_begin(Reconnection *reconnection, bool may_resume, double jitter, int64_t now_ns);
 
 /* From now on only a rejoin helps. The first one does not wait: a server that refuses is there. */
 void reconnection_drop_session(Reconnection *reconnection, int64_t now_ns);
@@ -48,7 +48,7 @@ void reconnection_note_media(Reconnection *reconnection, int64_t now_ns);
 
 void reconnection_tried(Reconnection *reconnection, int64_t now_ns);
 void reconnection_answered(Reconnection *reconnection, int64_t rtt_ns, int64_t now_ns);
-/* The attempt brought nothing. `jitter` is 0..1 and spreads many recordings over time. */
+/* The attempt brought nothing. */
 void reconnection_retry(Reconnection *reconnection, double jitter, int64_t now_ns);
 void reconnection_done(Reconnection *reconnection, int64_t now_ns);
 

@@ -202,7 +202,7 @@ static void begin_stop(WebRTCRecorder *recorder)
     recorder->stopped_ns = clock_monotonic_ns();
     recorder->stop_deadline_ns = recorder->stopped_ns + NET_STOP_DEADLINE_NS;
     recorder_set_state(recorder, EVENT_STOP);
-    reconnection_done(&recorder->reconnection, clock_monotonic_ns());
+    reconnection_done(&recorder->reconnection, recorder->stopped_ns);
     recorder_leave(recorder);
     if (recorder->net)
         net_session_stop(recorder->net);

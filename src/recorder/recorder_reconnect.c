@@ -34,7 +34,7 @@ void recorder_lose_connection(WebRTCRecorder *recorder, const char *why)
     g_strlcpy(recorder->reconnect_why, why, sizeof recorder->reconnect_why);
     if (reconnection->phase == RECONNECTION_NONE) {
         const int64_t begun_ns = recorder->media_lost_ns > 0 ? recorder->media_lost_ns : now_ns;
-        reconnection_begin(reconnection, may_resume(recorder), begun_ns);
+        reconnection_begin(reconnection, may_resume(recorder), g_random_double(), begun_ns);
         recorder_note(recorder, "Reconnecting: %s", why);
     } else if (reconnection->phase != RECONNECTION_WAITS) {
         reconnection_retry(reconnection, g_random_double(), now_ns);
@@ -64,6 +64,7 @@ static void resume(WebRTCRecorder *recorder)
         .channels = channels,
         .channel_count = count,
     };
+    recorder_forget_offers(recorder);
     signal_client_resume(recorder->signal, &how);
 }
 

@@ -54,6 +54,13 @@ static void on_joined(void *owner, const SignalJoin *join)
     recorder_advance(recorder);
 }
 
+static void on_resumed(void *owner)
+{
+    WebRTCRecorder *recorder = owner;
+    if (!recorder_is_ending(recorder))
+        recorder_signal_answered(recorder);
+}
+
 /* Ten a second, after twenty at once: a server makes one for each publisher that comes or goes, and
  * waits for the answer. */
 #define OFFER_INTERVAL_NS (100 * NS_PER_MS)
@@ -74,13 +81,6 @@ void recorder_pass_offer(WebRTCRecorder *recorder, int64_t now_ns)
     offers->is_out = true;
     net_session_offer(recorder->net, offers->sdp, offers->id);
     g_clear_pointer(&offers->sdp, g_free);
-}
-
-static void on_resumed(void *owner)
-{
-    WebRTCRecorder *recorder = owner;
-    if (!recorder_is_ending(recorder))
-        recorder_signal_answered(recorder);
 }
 
 static void on_offer(void *owner, const char *sdp, uint32_t id, GHashTable *mids)

@@ -474,6 +474,7 @@ const char *embedded_room_api_secret(const EmbeddedRoom *room)
 void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
 {
     const DownlinkCounters *const counters = media_hub_counters(room->hub);
+    const MediaSourceStats media = room_roster_stats(room->roster);
     *ret_stats = (EmbeddedRoomStats){
         .subscribers = room->sessions->len - room->ended->len,
         .subscribers_total = room->subscribers_total,
@@ -484,18 +485,13 @@ void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
         .plis = atomic_load(&counters->plis),
         .receiver_reports = atomic_load(&counters->receiver_reports),
         .malformed_requests = room->malformed_requests,
+        .video_frames = media.video_frames,
+        .skipped = media.skipped,
+        .audio_frames = media.audio_frames,
+        .last_video_number = media.video_number,
     };
-    for (unsigned i = 0; i < room_roster_count(room->roster); i++) {
-        const RosterPublisher *const publisher = room_roster_publisher(room->roster, i);
-        if (publisher->source == NULL) {
-            continue;
-        }
-        const MediaSourceStats stats = media_source_stats(publisher->source);
-        ret_stats->video_frames += stats.video_frames;
-        ret_stats->audio_frames += stats.audio_frames;
-        if (i == 0) {
-            ret_stats->last_video_number = stats.video_number;
-            ret_stats->first_start_ns = publisher->timeline.start_monotonic_ns;
-        }
+    if (room_roster_count(room->roster) > 0) {
+        ret_stats->first_start_ns =
+            room_roster_publisher(room->roster, 0)->timeline.start_monotonic_ns;
     }
 }

@@ -21,8 +21,8 @@ typedef struct {
 typedef struct {
     const char *url, *token, *ca_file;
     int64_t timeout_ns; /* 0: none */
+    SocketWatch *watch; /* borrowed; or NULL */
     SessionQuery query;
-    SocketWatch *watch; /* or NULL, see signal_guard.h */
 } HandshakeConfig;
 
 /* Copies what it needs of the configuration. Calls back later, never at once. */

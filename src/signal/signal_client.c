@@ -8,10 +8,9 @@
 #include "signal/messages.h"
 #include "signal/requests.h"
 #include "signal/signal_client_private.h"
+#include "signal/signal_pings.h"
 #include "signal/signal_socket.h"
 
-#define PING_INTERVAL_SECONDS 5
-#define PING_TIMEOUT_SECONDS 15
 #define TEXT_MAX_BYTES 256
 
 /* Counted references: a callback may free the client while a message is being worked through. */
@@ -28,10 +27,8 @@ struct SignalClient {
     SyncChannel channels[SYNC_MAX_CHANNELS];
     unsigned channel_count;
 
-    GSource *ping_source;
-    int64_t answer_timeout_ns, ping_interval_ns, ping_timeout_ns;
-    int64_t ping_sent_ns, ping_timestamp_ms;
-    unsigned unanswered_pings;
+    SignalPings *pings; /* NULL before a join */
+    int64_t answer_timeout_ns;
     SignalStats stats;
 };
 
@@ -43,17 +40,10 @@ static void send_bytes(SignalClient *client, GBytes *request)
         g_bytes_unref(request);
 }
 
-static void stop_pings(SignalClient *client)
-{
-    if (client->ping_source == NULL)
-        return;
-    g_source_destroy(client->ping_source);
-    g_clear_pointer(&client->ping_source, g_source_unref);
-}
-
 static void hang_up(SignalClient *client)
 {
-    stop_pings(client);
+    if (client->pings != NULL)
+        signal_pings_stop(client->pings);
     g_clear_pointer(&client->socket, signal_socket_free);
 }
 
@@ -80,37 +70,14 @@ static void fail_lost(void *owner, const char *why)
     fail_here(client, has_session ? SIGNAL_LOST : SIGNAL_UNREACHABLE, why);
 }
 
-static gboolean on_ping_timer(gpointer data)
+static void on_send(void *owner, GBytes *request)
 {
-    SignalClient *client = data;
-    /* by pings and not by the clock: a process that was stopped has answers waiting */
-    const bool was_heard = signal_socket_last_heard_ns(client->socket) >= client->ping_sent_ns;
-    client->unanswered_pings = was_heard ? 0 : client->unanswered_pings + 1;
-    if (client->unanswered_pings * client->ping_interval_ns >= client->ping_timeout_ns) {
-        fail_lost(client, "the server no longer answers pings");
-        return G_SOURCE_REMOVE;
-    }
-    client->ping_sent_ns = clock_monotonic_ns();
-    client->ping_timestamp_ms = clock_wall_ns() / NS_PER_MS;
-    send_bytes(client, request_ping(client->ping_timestamp_ms, client->stats.rtt_ns / NS_PER_MS));
-    return G_SOURCE_CONTINUE;
+    send_bytes(owner, request);
 }
 
-static void learn_pings(SignalClient *client, const Livekit__JoinResponse *join)
+static void on_unanswered(void *owner)
 {
-    const int interval = join->ping_interval > 0 ? join->ping_interval : PING_INTERVAL_SECONDS;
-    const int timeout = join->ping_timeout > 0 ? join->ping_timeout : PING_TIMEOUT_SECONDS;
-    client->ping_timeout_ns = CLAMP(timeout, 1, 300) * NS_PER_SECOND;
-    client->ping_interval_ns = CLAMP(interval, 1, 60) * NS_PER_SECOND;
-}
-
-static void start_pings(SignalClient *client)
-{
-    client->ping_sent_ns = 0;
-    client->unanswered_pings = 0;
-    client->ping_source = g_timeout_source_new((guint)(client->ping_interval_ns / NS_PER_MS));
-    g_source_set_callback(client->ping_source, on_ping_timer, client, NULL);
-    g_source_attach(client->ping_source, g_main_context_get_thread_default());
+    fail_lost(owner, "the server no longer answers pings");
 }
 
 static void tell_joined(SignalClient *client, const Livekit__JoinResponse *join)
@@ -170,8 +137,9 @@ static void on_join(SignalClient *client, const Livekit__JoinResponse *join)
     }
     client->is_joined = true;
     client->own_sid = message_text(join->participant != NULL ? join->participant->sid : "", 63);
-    learn_pings(client, join);
-    start_pings(client);
+    client->pings = signal_pings_new(
+        join, (SignalPingsOut){.owner = client, .send = on_send, .unanswered = on_unanswered});
+    signal_pings_start(client->pings);
     tell_joined(client, join);
     update_participants(client, join->other_participants, join->n_other_participants);
 }
@@ -184,7 +152,7 @@ static bool is_published(void *owner, const char *track_sid)
 static void on_reconnect(SignalClient *client)
 {
     client->is_resuming = false;
-    start_pings(client);
+    signal_pings_start(client->pings);
     sync_state_prune(client->sync, is_published, client->room);
     send_bytes(client, sync_state_request(client->sync, client->auto_subscribe, client->channels,
                                           client->channel_count));
@@ -299,12 +267,6 @@ static void on_subscription(SignalClient *client, const Livekit__SubscriptionRes
         client->out.subscription_failed(client->out.owner, response->track_sid, (int)response->err);
 }
 
-static void on_pong(SignalClient *client, const Livekit__Pong *pong)
-{
-    if (client->ping_sent_ns != 0 && pong->last_ping_timestamp == client->ping_timestamp_ms)
-        client->stats.rtt_ns = clock_monotonic_ns() - client->ping_sent_ns;
-}
-
 static void dispatch(SignalClient *client, const Livekit__SignalResponse *response)
 {
     switch (response->message_case) {
@@ -334,7 +296,7 @@ static void dispatch(SignalClient *client, const Livekit__SignalResponse *respon
         on_refresh_token(client, response->refresh_token);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_PONG_RESP:
-        on_pong(client, response->pong_resp);
+        signal_pings_pong(client->pings, response->pong_resp);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SUBSCRIPTION_RESPONSE:
         on_subscription(client, response->subscription_response);
@@ -370,6 +332,7 @@ static void client_clear(gpointer data)
     SignalClient *client = data;
     room_view_free(client->room);
     sync_state_free(client->sync);
+    signal_pings_free(client->pings);
     g_free(client->url);
     g_free(client->token);
     g_free(client->ca_file);
@@ -379,8 +342,12 @@ static void client_clear(gpointer data)
 /* NULL: no binary message. */
 static void take_message(SignalClient *client, const void *data, size_t size)
 {
+    if (client->socket == NULL)
+        return;
     g_rc_box_acquire(client);
     client->stats.messages++;
+    if (client->pings != NULL)
+        signal_pings_heard(client->pings);
     g_autoptr(Livekit__SignalResponse) response =
         data != NULL ? signal_response_parse(data, size) : NULL;
     if (response == NULL)
@@ -416,8 +383,8 @@ static void open_socket(SignalClient *client, const char *resume_sid, int resume
         .url = client->url,
         .token = client->token,
         .ca_file = client->ca_file,
-        .watch = client->watch,
         .timeout_ns = client->answer_timeout_ns,
+        .watch = client->watch,
         .query = {client->auto_subscribe, resume_sid, resume_reason},
     };
     const SignalSocketOut out = {
@@ -512,5 +479,7 @@ const char *signal_client_token(const SignalClient *client)
 
 SignalStats signal_client_stats(const SignalClient *client)
 {
-    return client->stats;
+    SignalStats stats = client->stats;
+    stats.rtt_ns = client->pings != NULL ? signal_pings_rtt_ns(client->pings) : 0;
+    return stats;
 }

@@ -8,7 +8,7 @@ struct SignalSocket {
     Handshake *handshake;
     SoupWebsocketConnection *connection;
     GSource *answer_source;
-    int64_t timeout_ns, last_heard_ns;
+    int64_t timeout_ns;
 };
 
 static void stop_waiting(SignalSocket *socket)
@@ -23,7 +23,6 @@ static void on_message(SoupWebsocketConnection *connection, int type, GBytes *by
 {
     (void)connection;
     SignalSocket *socket = data;
-    socket->last_heard_ns = clock_monotonic_ns();
     stop_waiting(socket);
     socket->out.message(socket->out.owner, type == SOUP_WEBSOCKET_DATA_BINARY ? bytes : NULL);
 }
@@ -62,7 +61,6 @@ static void on_opened(void *owner, SoupWebsocketConnection *connection)
 {
     SignalSocket *socket = owner;
     socket->connection = connection;
-    socket->last_heard_ns = clock_monotonic_ns();
     g_signal_connect(connection, "message", G_CALLBACK(on_message), socket);
     g_signal_connect(connection, "closed", G_CALLBACK(on_closed), socket);
     if (socket->timeout_ns > 0)
@@ -124,9 +122,4 @@ void signal_socket_send(SignalSocket *socket, GBytes *bytes)
 const ServerUrl *signal_socket_url(const SignalSocket *socket)
 {
     return handshake_url(socket->handshake);
-}
-
-int64_t signal_socket_last_heard_ns(const SignalSocket *socket)
-{
-    return socket->last_heard_ns;
 }

@@ -25,4 +25,3 @@ void signal_socket_free(SignalSocket *socket);
 void signal_socket_send(SignalSocket *socket, GBytes *bytes);
 
 const ServerUrl *signal_socket_url(const SignalSocket *socket);
-int64_t signal_socket_last_heard_ns(const SignalSocket *socket);

@@ -102,7 +102,7 @@ def play(relayed, room, folder, bads, seconds=SECONDS, **options):
         for path in (path for bad in bads for path in bad.paths):
             clear(path)
         time.sleep(AFTER)
-        unsent = publisher.unsent() - unsent
+        unsent = max(0, publisher.unsent() - unsent)
         for record in (record for bad in bads for record in bad.records):
             assert record.interrupt() == 0, record.tail()
         late = publisher.late("video") + publisher.late("audio")
