@@ -1,4 +1,5 @@
-"""A server that wants to do harm: the recording of its room goes on with what is good, within a ceiling of memory, and another recording of the same service does not notice."""
+"""A server that wants to do harm: the recording of its room goes on with what is good, within a ceiling
+of memory, and another recording of the same service does not notice."""
 
 import dataclasses
 import os
