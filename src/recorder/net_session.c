@@ -66,7 +66,7 @@ static void deliver(void *owner, void *message)
         break;
     case NOTICE_STATS:
         if (is_current)
-            out->stats(out->owner, &notice->stats);
+            out->stats(out->owner, &notice->stats, notice->number);
         break;
     case NOTICE_STOPPED:
         out->stopped(out->owner); /* the session may be gone now */
@@ -234,6 +234,8 @@ static void run_reset(NetSession *session)
     session->net.no_more_candidates = false;
     session->net.offer_waits = false;
     session->net.round_trip = (RoundTrip){0};
+    session->net.heard_datagrams = 0;
+    session->net.silent_seconds = 0;
     session->net.generation++;
 }
 

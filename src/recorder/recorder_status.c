@@ -260,7 +260,7 @@ RecordingStatus *webrtc_recorder_status(WebRTCRecorder *recorder)
         g_error("Out of memory for a status.");
     copy_room(recorder, status);
     status->state = recorder->ended_wall_ns > 0 ? RECORDING_STOPPED : recorder->state;
-    status->reconnecting = recorder->reconnecting;
+    status->reconnecting = recorder_is_reconnecting(recorder);
     status->outcome = recorder->outcome;
     status->end_reason = recorder->end_reason;
     status->discarded = recorder->is_discarded;

@@ -76,12 +76,18 @@ static void start_clock(TrackPipeline *pipeline, const RtpPacket *packet, Codec 
         codec_clock_rate(codec), packet->timestamp, packet->arrival_ns);
 }
 
+static bool ask_clock(const TrackPipelineConfig *config, Frame *frame)
+{
+    if (frame->is_late)
+        return media_clock_late_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
+                                           &frame->pts_ns);
+    return media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
+                                  frame->arrival_ns, &frame->pts_ns);
+}
+
 static bool place_on_timeline(TrackPipeline *pipeline, Frame *frame)
 {
-    const TrackPipelineConfig *config = &pipeline->config;
-    if (!pipeline->registered ||
-        !media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
-                                frame->arrival_ns, &frame->pts_ns))
+    if (!pipeline->registered || !ask_clock(&pipeline->config, frame))
         return false;
     /* One codec may follow another that has no delay. */
     frame->pts_ns =

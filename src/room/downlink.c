@@ -97,7 +97,9 @@ static void on_state(void *owner, PeerState state, const GError *error)
     if (state == PEER_CONNECTED) {
         open_channels(downlink);
     }
-    downlink->is_connected = state == PEER_CONNECTED;
+    if (state != PEER_CHECKING) { /* when ICE is restarted the old pair carries on */
+        downlink->is_connected = state == PEER_CONNECTED;
+    }
     downlink->out.state(downlink->out.owner, downlink->id, state, error);
 }
 

@@ -219,7 +219,9 @@ static void push_behind(Receiver *receiver, int64_t sequence, const RtpPacket *p
         drop(receiver, is_there ? DROP_DUPLICATE : DROP_LATE);
         return;
     }
-    if (!place_packet(receiver, sequence, packet))
+    RtpPacket late = *packet;
+    late.is_late = true;
+    if (!place_packet(receiver, sequence, &late))
         return;
     count_media(receiver, packet);
     /* sound is sent again as it was */

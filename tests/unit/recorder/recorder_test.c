@@ -13,5 +13,6 @@ int main(int argc, char **argv)
     track_plan_test_add();
     pause_gate_test_add();
     layer_control_test_add();
+    reconnection_test_add();
     return g_test_run();
 }

@@ -10,3 +10,4 @@ void track_pipeline_test_add(void);
 void track_plan_test_add(void);
 void pause_gate_test_add(void);
 void layer_control_test_add(void);
+void reconnection_test_add(void);

@@ -206,8 +206,10 @@ static void a_retransmission_fills_its_hole(void)
     listener_retransmission(listener, 65535, 30);
     listener_expect(listener, "65534 65535");
     g_assert_cmpuint(listener->last_size, ==, 3);
+    g_assert_true(listener->last_is_late);
     listener_retransmission(listener, 0, 31);
     listener_expect(listener, "0 1");
+    g_assert_false(listener->last_is_late); /* it only waited */
     listener_retransmission(listener, 0, 32);
     listener_retransmission(listener, 50, 33);
     listener_expect(listener, "");

@@ -400,7 +400,7 @@ static void test_gathering_everywhere(void)
 static void restart_ice(PeerEnd *end, void *argument)
 {
     (void)argument;
-    peer_restart_ice(end->peer);
+    g_assert_true(peer_restart_ice(end->peer, NULL));
 }
 
 /* As a description can tell nothing new in time, ask until the count is there. */
@@ -516,6 +516,27 @@ static void test_disconnected(void)
     expect_connected(&pair);
     expect_media(&pair);
     peer_end_description_clear(&server);
+    pair_clear(&pair);
+}
+
+static void probe(PeerEnd *end, void *ret_was_sent)
+{
+    *(bool *)ret_was_sent = peer_probe(end->peer);
+}
+
+/* Nothing else flows: what comes is the answer. */
+static void test_probe(void)
+{
+    Pair pair = connected_pair();
+    bool was_sent = false;
+    const gint64 deadline = g_get_monotonic_time() + PEER_END_PATIENCE_S * G_USEC_PER_SEC;
+    const uint64_t before = peer_end_stats(pair.client).datagrams;
+    while (peer_end_stats(pair.client).datagrams < before + 20) {
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        peer_end_run(pair.client, probe, &was_sent);
+        g_usleep(1000);
+    }
+    g_assert_true(was_sent);
     pair_clear(&pair);
 }
 
@@ -665,6 +686,7 @@ void peer_test_add(void)
     g_test_add_func("/peer/no_common_profile", test_no_common_profile);
     g_test_add_func("/peer/wrong_password", test_wrong_password);
     g_test_add_func("/peer/servers", test_servers);
+    g_test_add_func("/peer/probe", test_probe);
     g_test_add_func("/peer/candidates", test_candidates);
     g_test_add_func("/peer/gathering", test_gathering);
     g_test_add_func("/peer/gathering_everywhere", test_gathering_everywhere);
