@@ -159,6 +159,8 @@ class Soak:
             self.is_open = False
             assert self.lock.wait_for(lambda: self.busy == 0, 120), "a recording never ends"
         time.sleep(12)  # the service returns memory every ten seconds
+        if self.serve.process.poll() is not None:
+            raise SystemExit(f"soak: the service ended with {self.serve.process.returncode}:\n{self.serve.log()[-3000:]}")
         process = Process(self.serve.process.pid)
         done = sum(self.codes.values())
         reading = (done, process.resident, process.anonymous, process.threads, process.descriptors)
@@ -200,7 +202,7 @@ def main():
         serve = stack.enter_context(
             Serve(places.server, folder / "out", log_level="warning",
                   env={"ROOMTAPE_OUTPUT_TEMPLATE": "{mint_id}/take", "ROOMTAPE_TIMEOUTS_SUBSCRIPTION": "3",
-                       "ROOMTAPE_TIMEOUTS_CONNECTION": "5"})
+                       "ROOMTAPE_TIMEOUTS_CONNECTION": "12"})
         )  # fmt: skip
         serve.answers = type("Nothing", (), {"append": lambda *_: None})()
         soak = Soak(serve, places, options.seed)

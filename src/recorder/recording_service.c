@@ -271,7 +271,7 @@ WebRTCRecordingService *recording_service_new(const Config *config, bool use_cat
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_object_unref);
     service->socket_watch = socket_watch_new();
     service->mailbox = mailbox_new();
-    if (!service->mailbox || !start_threads(service)) {
+    if (!service->socket_watch || !service->mailbox || !start_threads(service)) {
         recording_service_free(service);
         outcome_set(ret_refusal, OUTCOME_FAILED, CODE_NO_CAPACITY,
                     "The system gives no further threads or descriptors; raise its limits "

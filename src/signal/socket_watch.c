@@ -80,6 +80,14 @@ static void watched_socket_free(gpointer data)
     g_free(socket);
 }
 
+static void release(gpointer data)
+{
+    SocketWatch *watch = data;
+    g_ptr_array_unref(watch->sockets);
+    pthread_cond_destroy(&watch->changed);
+    pthread_mutex_destroy(&watch->lock);
+}
+
 SocketWatch *socket_watch_new(void)
 {
     SocketWatch *watch = g_rc_box_new0(SocketWatch);
@@ -90,8 +98,10 @@ SocketWatch *socket_watch_new(void)
     pthread_cond_init(&watch->changed, &attributes);
     pthread_condattr_destroy(&attributes);
     watch->sockets = g_ptr_array_new_with_free_func(watched_socket_free);
-    require(pthread_create(&watch->thread, NULL, run, watch) == 0);
-    return watch;
+    if (pthread_create(&watch->thread, NULL, run, watch) == 0)
+        return watch;
+    g_rc_box_release_full(watch, release);
+    return NULL;
 }
 
 static void watch_clear(gpointer data)
@@ -102,9 +112,7 @@ static void watch_clear(gpointer data)
     pthread_cond_signal(&watch->changed);
     pthread_mutex_unlock(&watch->lock);
     pthread_join(watch->thread, NULL);
-    g_ptr_array_unref(watch->sockets);
-    pthread_cond_destroy(&watch->changed);
-    pthread_mutex_destroy(&watch->lock);
+    release(watch);
 }
 
 void socket_watch_unref(SocketWatch *watch)

@@ -11,6 +11,7 @@
 typedef struct SocketWatch SocketWatch;
 typedef struct WatchedSocket WatchedSocket;
 
+/* NULL when the system gives no thread. */
 SocketWatch *socket_watch_new(void);
 /* Counted: sockets that are still being closed hold it too. */
 void socket_watch_unref(SocketWatch *watch);
