@@ -149,9 +149,12 @@ static void on_receiver_report(void *owner, uint32_t ssrc, uint8_t fraction_lost
     ActiveTrack *const active = find_track(downlink, ssrc);
     (void)fraction_lost;
     (void)lost;
+    const int64_t now_ns = net_thread_now_ns(downlink->config.thread);
+    const Fault *const delay =
+        fault_script_find(downlink->config.script, FAULT_DELAY, room_time(downlink, now_ns));
     atomic_fetch_add(&downlink->config.counters->receiver_reports, 1);
     if (active != NULL) {
-        rtp_sender_on_receiver_report(active->sender);
+        rtp_sender_on_receiver_report(active->sender, delay != NULL ? 2 * delay->time_ns : 0);
     }
 }
 

@@ -53,7 +53,7 @@ def check(bads, rows, played):
         row.measured(one.text())
         if bad.loss:
             per_frame = one.packets / one.sent
-            best = bound(bad.loss, per_frame, heeds=0.0)
+            best = bound(bad.loss, per_frame)
             row.measured(f"the bound is {best * 100:.2f} % at {per_frame:.1f} packets a frame")
         row.measured(f"the room sent {sent:,} packets and lost {lost:,} more")
     for bad, one, stats in zip(bads, several, counters):

@@ -82,7 +82,7 @@ static void test_answers_nacks(void)
     g_assert_cmpmem(sent.last.payload, sent.last.payload_size, "\xff\xfeone", 5);
     g_assert_false(sent.last.marker);
     g_assert_false(rtp_sender_nack(sender, 65534, 150 * NS_PER_MS));
-    rtp_sender_on_receiver_report(sender);
+    rtp_sender_on_receiver_report(sender, 0);
     g_assert_true(rtp_sender_nack(sender, 65534, 150 * NS_PER_MS));
     g_assert_true(rtp_sender_nack(sender, 65534, 300 * NS_PER_MS));
     g_assert_false(rtp_sender_nack(sender, 65534, 900 * NS_PER_MS));
