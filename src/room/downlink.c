@@ -310,6 +310,12 @@ void downlink_add_track(Downlink *downlink, DownlinkTrack *track)
     active->next_report_ns = now_ns + FIRST_REPORT_NS;
     const RtpSenderConfig config = sender_config(downlink, track, now_ns);
     active->sender = rtp_sender_new(&config, (RtpSenderOut){.owner = active, .packet = on_packet});
+    const Fault *const repeats =
+        fault_script_find_for(downlink->config.script, FAULT_REPEATS, track->identity, track->kind,
+                              room_time(downlink, now_ns));
+    if (repeats != NULL) {
+        rtp_sender_set_repeats(active->sender, repeats->count);
+    }
     g_ptr_array_add(downlink->tracks, active);
     if (track->kind == TRACK_VIDEO) {
         downlink->out.keyframe_wanted(downlink->out.owner, track->publisher);

@@ -33,6 +33,7 @@ struct RtpSender {
     uint32_t timestamp_shift;
     bool needs_key, pictures_lost;
     int64_t repeat_after_ns;
+    unsigned max_repeats;
     uint32_t packets, bytes;
 };
 
@@ -48,6 +49,7 @@ RtpSender *rtp_sender_new(const RtpSenderConfig *config, RtpSenderOut out)
     sender->next_sequence = config->first_sequence;
     sender->needs_key = config->kind == TRACK_VIDEO;
     sender->repeat_after_ns = REPEAT_AFTER_NS;
+    sender->max_repeats = MAX_REPEATS;
     return sender;
 }
 
@@ -167,13 +169,18 @@ bool rtp_sender_nack(RtpSender *sender, uint16_t sequence, int64_t now_ns)
 {
     SentPacket *const slot = history_slot(sender, sequence);
     if (slot->frame == NULL || slot->sequence != sequence || sender->pictures_lost ||
-        slot->repeats >= MAX_REPEATS || now_ns - slot->sent_ns < sender->repeat_after_ns) {
+        slot->repeats >= sender->max_repeats || now_ns - slot->sent_ns < sender->repeat_after_ns) {
         return false;
     }
     slot->repeats++;
     slot->sent_ns = now_ns;
     repeat(sender, slot);
     return true;
+}
+
+void rtp_sender_set_repeats(RtpSender *sender, unsigned repeats)
+{
+    sender->max_repeats = MIN(repeats, UINT8_MAX);
 }
 
 void rtp_sender_on_keyframe_request(RtpSender *sender)
