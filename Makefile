@@ -1,5 +1,5 @@
 # What people type; the work is done by meson and by scripts/.
-.PHONY: all setup build demo test test-drift test-unit test-room test-livekit test-kills test-valgrind soak lint format fuzz bench bench-encoding clean
+.PHONY: all setup build demo test test-drift test-unit test-room test-livekit test-asan test-tsan test-kills test-valgrind soak lint format fuzz bench bench-encoding clean
 
 all: build
 
@@ -41,8 +41,19 @@ soak:
 	.venv/bin/python bench/soak.py --minutes $(MINUTES)
 
 test-drift:
-	DRIFT_SECONDS=180 .venv/bin/python -m pytest -c tests/pytest.ini -q tests/room/test_publishers.py -k drift
+	DRIFT_SECONDS=180 .venv/bin/python -m pytest -c tests/pytest.ini -o timeout=600 -q \
+		tests/room/test_publishers.py -k real_time_drift
 	@grep -hE '"(fault|measured)":' $$(grep -l '180 s of real' build/test-results/faults/*.json)
+
+# with AddressSanitizer and UndefinedBehaviorSanitizer, leaks included
+test-asan:
+	scripts/setup test
+	scripts/sanitize asan
+
+# with ThreadSanitizer
+test-tsan:
+	scripts/setup test
+	scripts/sanitize tsan
 
 lint:
 	scripts/setup lint

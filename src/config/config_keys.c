@@ -37,7 +37,7 @@ static const ConfigKey keys[] = {
     {"timeouts.idle", "ROOMTAPE_TIMEOUTS_IDLE", "auto",
      "without a publisher until the recording ends; auto: 30s, or 60s with an ordinary token",
      false, CONFIG_DURATION, offsetof(Config, idle_ns), -1, 8760 * HOUR_MS},
-    {"timeouts.reconnect", "ROOMTAPE_TIMEOUTS_RECONNECT", "60s",
+    {"timeouts.reconnect", "ROOMTAPE_TIMEOUTS_RECONNECT", "3m",
      "to find back into the room after the connection was lost", false, CONFIG_DURATION,
      offsetof(Config, reconnect_ns), 100, 24 * HOUR_MS},
     {"timeouts.seek_interval", "ROOMTAPE_TIMEOUTS_SEEK_INTERVAL", "10s",

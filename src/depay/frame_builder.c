@@ -25,6 +25,7 @@ void frame_builder_begin(FrameBuilder *builder, const RtpPacket *first, Codec co
     builder->frame->codec = codec;
     builder->frame->rtp_timestamp = first->timestamp;
     builder->frame->arrival_ns = first->arrival_ns;
+    builder->frame->is_late = first->is_late;
 }
 
 /* Doubling keeps the moves of a large frame few. */

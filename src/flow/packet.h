@@ -14,5 +14,6 @@ typedef struct {
     uint16_t sequence;
     uint8_t payload_type;
     bool marker;
+    bool is_late;       /* it came behind a later one, most often because it was asked for again */
     int64_t arrival_ns; /* clock_monotonic_ns() of the wake-up that brought it */
 } RtpPacket;

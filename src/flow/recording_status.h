@@ -40,6 +40,7 @@ typedef struct {
 #define STATUS_IDENTITY_MAX 260
 #define STATUS_MAX_GAPS 64
 #define STATUS_MAX_INPUTS 64
+#define STATUS_MAX_LOSSES 64
 #define STATUS_MAX_EVENTS 256
 #define STATUS_MAX_PAUSES 256
 
@@ -72,7 +73,11 @@ typedef struct {
     uint32_t width, height;
     TrackInput inputs[STATUS_MAX_INPUTS];
     unsigned input_count; /* may be more than are kept */
-    QueueStats queue;     /* the one that frames are dropped from */
+    double plis_per_minute;
+    int64_t round_trip_ns; /* to the server; 0 = not known */
+    TrackGap losses[STATUS_MAX_LOSSES];
+    unsigned loss_count; /* may be more than are kept */
+    QueueStats queue;    /* the one that frames are dropped from */
     LedgerRowValues ledger[STAGE_COUNT];
     Outcome outcome;
 

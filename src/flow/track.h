@@ -32,6 +32,16 @@ typedef struct {
     uint32_t width, height;
 } TrackInput;
 
+/* Pictures that are missing because packets or frames were lost. */
+typedef struct {
+    int64_t start_ns,
+        end_ns;       /* the last picture before it and the first behind it, on the timeline */
+    unsigned frames;  /* by the usual distance of pictures */
+    uint64_t packets; /* that were given up */
+    bool queue_was_full;
+    bool ends_with_key; /* what came in between referred to what was lost */
+} TrackGap;
+
 typedef struct {
     Ledger ledger;
 
@@ -44,6 +54,7 @@ typedef struct {
     _Atomic uint64_t expected;      /* packets, by their numbers; grows with each receiver report */
     _Atomic uint64_t missing;       /* of them, before they were asked for again */
     _Atomic int64_t queue_delay_ns; /* that they had on their way in the last second */
+    _Atomic int64_t round_trip_ns;  /* to the server; 0 = not known */
     _Atomic uint64_t plis;
     _Atomic uint64_t keyframes;
     _Atomic uint64_t sender_reports;

@@ -82,6 +82,8 @@ static void on_rtcp(void *owner, const uint8_t *data, size_t size, int64_t arriv
 static void on_peer_state(void *owner, PeerState state, const GError *error)
 {
     NetSession *session = owner;
+    if (state == PEER_CONNECTED)
+        session->net.silent_seconds = 0;
     net_post_notice(session, (Notice){
                                  .name = NOTICE_PEER_STATE,
                                  .number = state,

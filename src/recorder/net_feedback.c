@@ -84,9 +84,26 @@ void net_publish(NetSession *session)
     }
     if (!session->net.peer)
         return;
-    Notice notice = {.name = NOTICE_STATS};
+    Notice notice = {.name = NOTICE_STATS, .number = session->net.silent_seconds};
     peer_stats(session->net.peer, &notice.stats);
     net_post_notice(session, notice);
+}
+
+/* A room where everybody is muted sends nothing by itself, so it is asked. Seconds are counted here
+ * one by one: after a stop of the whole process what waits in the socket is read before the next.
+ */
+static void watch_peer(NetSession *session)
+{
+    if (!session->net.peer)
+        return;
+    PeerStats stats;
+    peer_stats(session->net.peer, &stats);
+    const bool is_silent = stats.datagrams == session->net.heard_datagrams;
+    session->net.heard_datagrams = stats.datagrams;
+    if (is_silent && peer_probe(session->net.peer))
+        session->net.silent_seconds++;
+    else
+        session->net.silent_seconds = 0;
 }
 
 static int64_t send_feedback(NetSession *session, int64_t now_ns)
@@ -120,6 +137,7 @@ static gboolean on_timer(gpointer data)
     if (now_ns >= session->net.report_ns) {
         session->net.report_ns = now_ns + REPORT_INTERVAL_NS;
         send_reports(session, now_ns);
+        watch_peer(session);
         net_publish(session);
     }
     next_ns = MIN(next_ns, session->net.report_ns);

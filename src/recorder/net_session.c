@@ -52,6 +52,9 @@ static void deliver(void *owner, void *message)
     case NOTICE_INPUT:
         out->input_changed(out->owner, notice->number, &notice->input);
         break;
+    case NOTICE_GAP:
+        out->gap(out->owner, notice->number, &notice->gap);
+        break;
     case NOTICE_HEAD:
         out->head_correction(out->owner, notice->number, &notice->head);
         break;
@@ -63,7 +66,7 @@ static void deliver(void *owner, void *message)
         break;
     case NOTICE_STATS:
         if (is_current)
-            out->stats(out->owner, &notice->stats);
+            out->stats(out->owner, &notice->stats, notice->number);
         break;
     case NOTICE_STOPPED:
         out->stopped(out->owner); /* the session may be gone now */
@@ -118,6 +121,11 @@ static void on_input_changed(void *owner, unsigned track_id, const TrackInput *i
     net_post_notice(owner, (Notice){.name = NOTICE_INPUT, .number = track_id, .input = *input});
 }
 
+static void on_gap(void *owner, unsigned track_id, const TrackGap *gap)
+{
+    net_post_notice(owner, (Notice){.name = NOTICE_GAP, .number = track_id, .gap = *gap});
+}
+
 static void make_pipeline(NetSession *session, const NetTrack *track)
 {
     const TrackPipelineConfig config = {
@@ -135,9 +143,11 @@ static void make_pipeline(NetSession *session, const NetTrack *track)
     };
     if (track->track_id >= session->net.pipelines->len)
         g_ptr_array_set_size(session->net.pipelines, (int)track->track_id + 1);
-    session->net.pipelines->pdata[track->track_id] = track_pipeline_new(
-        &config, (TrackPipelineOut){
-                     .owner = session, .on_track = on_track, .input_changed = on_input_changed});
+    session->net.pipelines->pdata[track->track_id] =
+        track_pipeline_new(&config, (TrackPipelineOut){.owner = session,
+                                                       .on_track = on_track,
+                                                       .input_changed = on_input_changed,
+                                                       .gap = on_gap});
 }
 
 static void run_bind(NetSession *session, const char *sid, const NetTrack *track)
@@ -224,6 +234,8 @@ static void run_reset(NetSession *session)
     session->net.no_more_candidates = false;
     session->net.offer_waits = false;
     session->net.round_trip = (RoundTrip){0};
+    session->net.heard_datagrams = 0;
+    session->net.silent_seconds = 0;
     session->net.generation++;
 }
 

@@ -23,10 +23,13 @@ typedef struct {
     void (*track_confirmed)(void *owner, unsigned track_id); /* it is in an offer */
     void (*on_track)(void *owner, unsigned track_id); /* first packet of known payload type */
     void (*input_changed)(void *owner, unsigned track_id, const TrackInput *input);
+    void (*gap)(void *owner, unsigned track_id, const TrackGap *gap); /* pictures are missing */
     void (*head_correction)(void *owner, unsigned track_id, const HeadCorrection *head);
     void (*paused)(void *owner, const GatePause *pause);  /* its start is known */
     void (*resumed)(void *owner, const GatePause *pause); /* its end as well */
-    void (*stats)(void *owner, const PeerStats *stats);   /* every second */
+    /* Every second. For so many seconds nothing at all has come, not even an answer to what asks
+     * for one; 0 while there is no telling. */
+    void (*stats)(void *owner, const PeerStats *stats, unsigned silent_seconds);
     void (*stopped)(void *owner); /* after net_session_stop(); nothing comes after it */
 } NetSessionOut;
 

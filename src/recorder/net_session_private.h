@@ -48,8 +48,10 @@ struct NetSession {
             still_until_ns; /* the last time that the thread stood still, as told to the clock */
         GSource *timer;
         int64_t wake_ns, report_ns;
-        RoundTrip round_trip; /* to the server, of the present connection */
-    } net;                    /* only touched on the net thread */
+        RoundTrip round_trip;     /* to the server, of the present connection */
+        uint64_t heard_datagrams; /* when the peer was looked at last */
+        unsigned silent_seconds;
+    } net; /* only touched on the net thread */
 };
 
 typedef enum {
@@ -60,6 +62,7 @@ typedef enum {
     NOTICE_CONFIRMED,
     NOTICE_ON_TRACK,
     NOTICE_INPUT,
+    NOTICE_GAP,
     NOTICE_HEAD,
     NOTICE_PAUSED,
     NOTICE_RESUMED,
@@ -75,6 +78,7 @@ typedef struct {
     int error;
     HeadCorrection head;
     TrackInput input;
+    TrackGap gap;
     GatePause pause;
     PeerStats stats;
 } Notice;

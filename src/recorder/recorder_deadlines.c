@@ -2,7 +2,6 @@
 #include "recorder/recorder_private.h"
 
 #define POLL_INTERVAL_NS (2 * NS_PER_SECOND)
-#define GOODBYE_PATIENCE_NS (500 * NS_PER_MS)
 #define SIDECAR_INTERVAL_NS (5 * NS_PER_SECOND)
 #define STALL_BACK_OFF_MAX_NS (60 * NS_PER_SECOND)
 #define IDLE_RECORDER_TOKEN_NS (30 * NS_PER_SECOND)
@@ -35,26 +34,6 @@ static void check_connection(WebRTCRecorder *recorder, int64_t now_ns)
                       "No media connection to the server came about within %.0f s (ICE state: %s); "
                       "check that UDP from the server, or its TCP port, is not blocked.",
                       seconds(config->connection_ns), peer_state_name(recorder->peer_state));
-}
-
-/* A server that ends the session closes the media first and says why a moment later. */
-static void check_media(WebRTCRecorder *recorder, int64_t now_ns)
-{
-    if (recorder->media_lost_ns > 0 && now_ns - recorder->media_lost_ns >= GOODBYE_PATIENCE_NS)
-        recorder_reconnect(recorder, "The media connection was lost.");
-}
-
-static void check_reconnect(WebRTCRecorder *recorder, int64_t now_ns)
-{
-    if (!recorder->reconnecting)
-        return;
-    if (recorder->reconnect_due_ns > 0) {
-        if (now_ns >= recorder->reconnect_due_ns)
-            recorder_connect(recorder);
-        return;
-    }
-    if (now_ns >= recorder->reconnect_deadline_ns)
-        recorder_reconnect(recorder, recorder->lost_why);
 }
 
 /* ---- publishers ---- */
@@ -123,7 +102,7 @@ static int64_t idle_ns(const WebRTCRecorder *recorder)
 
 static void check_publishers(WebRTCRecorder *recorder, int64_t now_ns)
 {
-    if (recorder->reconnecting || !recorder->joined)
+    if (recorder_is_reconnecting(recorder) || !recorder->joined)
         return;
     if (has_publisher(recorder)) {
         recorder->no_publisher_since_ns = 0;
@@ -230,6 +209,9 @@ static void check_tracks(WebRTCRecorder *recorder, int64_t now_ns)
 {
     if (!recorder->joined || !recorder->peer_connected)
         return;
+    /* it is the connection that is silent then */
+    if (recorder_is_reconnecting(recorder) || recorder->silent_seconds > 0)
+        return;
     for (unsigned i = 0; i < recorder->tracks->len; i++)
         check_track(recorder, recorder->tracks->pdata[i], now_ns);
 }
@@ -260,7 +242,7 @@ static const TrackContext *hopeless(const WebRTCRecorder *recorder)
 
 static void check_hope(WebRTCRecorder *recorder)
 {
-    if (recorder->started || recorder->reconnecting || recorder->successors->len > 0)
+    if (recorder->started || recorder_is_reconnecting(recorder) || recorder->successors->len > 0)
         return;
     const TrackContext *track = hopeless(recorder);
     if (track)
@@ -279,9 +261,10 @@ static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {
-        check_connection,          check_media,         check_reconnect,  recorder_pass_offer,
-        recorder_admit_successors, check_publishers,    check_tracks,     recorder_check_encoders,
-        recorder_check_duration,   recorder_check_size, refresh_sidecars,
+        check_connection,    recorder_check_media,      recorder_check_reconnect,
+        recorder_pass_offer, recorder_admit_successors, check_publishers,
+        check_tracks,        recorder_check_encoders,   recorder_check_duration,
+        recorder_check_size, refresh_sidecars,
     };
     for (unsigned i = 0; i < G_N_ELEMENTS(checks); i++) {
         if (recorder_is_ending(recorder))

@@ -202,7 +202,7 @@ static void begin_stop(WebRTCRecorder *recorder)
     recorder->stopped_ns = clock_monotonic_ns();
     recorder->stop_deadline_ns = recorder->stopped_ns + NET_STOP_DEADLINE_NS;
     recorder_set_state(recorder, EVENT_STOP);
-    recorder->reconnecting = false;
+    reconnection_done(&recorder->reconnection, recorder->stopped_ns);
     recorder_leave(recorder);
     if (recorder->net)
         net_session_stop(recorder->net);
@@ -291,11 +291,9 @@ void recorder_check_stop_deadline(WebRTCRecorder *recorder, int64_t now_ns)
 /* A wanted end does not make up for what did not come before it. */
 static void note_lost_end(WebRTCRecorder *recorder)
 {
-    if (!recorder->reconnecting || !recorder->started)
+    if (!recorder_is_reconnecting(recorder) || !recorder->started)
         return;
-    const int64_t lost_ns =
-        recorder->reconnect_deadline_ns - recorder->environment.config->reconnect_ns;
-    const int64_t missing_ns = clock_monotonic_ns() - lost_ns;
+    const int64_t missing_ns = clock_monotonic_ns() - recorder->reconnection.begun_ns;
     if (missing_ns > UNNOTICED_LOSS_NS)
         outcome_set(&recorder->cause, OUTCOME_FAILED, CODE_RECONNECT_FAILED,
                     "The connection to the room was lost and had not come back: the last %.1f s "

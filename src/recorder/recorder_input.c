@@ -58,6 +58,21 @@ static void note_input(WebRTCRecorder *recorder, TrackContext *track, const Trac
                   codec_name(input->codec));
 }
 
+void recorder_note_loss(WebRTCRecorder *recorder, TrackContext *track, const TrackGap *gap)
+{
+    if (track->loss_count++ >= STATUS_MAX_LOSSES)
+        return;
+    track->losses[track->loss_count - 1] = *gap;
+    g_autofree char *name = recorder_track_name(track);
+    g_autofree char *why =
+        gap->packets > 0 ? g_strdup_printf("%" G_GUINT64_FORMAT " packets never came", gap->packets)
+                         : g_strdup("the queue was full");
+    recorder_note(recorder, "The %s lacks %u pictures from %.3f s to %.3f s%s: %s.", name,
+                  gap->frames, (double)gap->start_ns / (double)NS_PER_SECOND,
+                  (double)gap->end_ns / (double)NS_PER_SECOND,
+                  gap->ends_with_key ? ", up to a key frame" : "", why);
+}
+
 /* The plan without an encoder stands: what waited for it goes on. */
 static void stay(WebRTCRecorder *recorder, TrackContext *track)
 {

@@ -1,13 +1,15 @@
 /* The inside of a WebRTCRecorder, shared by the files that make it up: webrtc_recorder (life and
  * wiring), recorder_signal (what the server says), recorder_tracks (publications),
  * recorder_input (plans), recorder_layers (the server's layers), recorder_encode (encoders),
- * recorder_pause (pauses), recorder_deadlines (timeouts), recorder_limits (length and size),
- * recorder_end (stop and verdict), recorder_status (snapshot). Thread: main. */
+ * recorder_pause (pauses), recorder_deadlines (timeouts), recorder_reconnect (the way back into the
+ * room), recorder_limits (length and size), recorder_end (stop and verdict), recorder_status
+ * (snapshot). Thread: main. */
 #pragma once
 
 #include "recorder/layer_control.h"
 #include "recorder/net_session.h"
 #include "recorder/output_slot.h"
+#include "recorder/reconnection.h"
 #include "recorder/states.h"
 #include "recorder/track_context.h"
 #include "recorder/webrtc_recorder.h"
@@ -80,12 +82,10 @@ struct WebRTCRecorder {
     unsigned sidecars_left; /* to be written, the last outputs first */
     int64_t stop_deadline_ns;
 
-    int64_t media_lost_ns; /* the connection closed; 0 = it lives */
-    bool reconnecting;
-    char *lost_why; /* what the server or the network did last; NULL = nothing yet */
-    unsigned reconnect_attempt;
-    int64_t back_ns; /* when it came back last */
-    int64_t reconnect_due_ns, reconnect_deadline_ns;
+    int64_t media_lost_ns;   /* when the connection fell silent or closed; 0 = it lives */
+    unsigned silent_seconds; /* as the net side counts them */
+    Reconnection reconnection;
+    char reconnect_why[OUTCOME_SENTENCE_MAX];
 
     LayerControl layer_control;
     RecorderPauses pauses;
@@ -115,10 +115,15 @@ void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
  * moves nothing. */
 int64_t recorder_wall_ns(const WebRTCRecorder *recorder);
 void recorder_leave(WebRTCRecorder *recorder);
-void recorder_reconnect(WebRTCRecorder *recorder, const char *why);
+/* The server's last one, or where that has expired one of our own, for the room of now. */
+void recorder_renew_token(WebRTCRecorder *recorder);
 static inline bool recorder_is_ending(const WebRTCRecorder *recorder)
 {
     return recorder->state >= RECORDING_STOPPING;
+}
+static inline bool recorder_is_reconnecting(const WebRTCRecorder *recorder)
+{
+    return recorder->reconnection.phase != RECONNECTION_NONE;
 }
 
 /* recorder_signal */
@@ -126,6 +131,20 @@ void recorder_connect(WebRTCRecorder *recorder);
 /* Hands on the offer that waits when it is its turn. */
 void recorder_pass_offer(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_forget_offers(WebRTCRecorder *recorder);
+
+/* recorder_reconnect */
+/* The present attempt, or the connection, is lost; `why` is a sentence. A resume follows where
+ * there is something to go on with. */
+void recorder_lose_connection(WebRTCRecorder *recorder, const char *why);
+/* The server has given our session up: a rejoin follows. */
+void recorder_lose_session(WebRTCRecorder *recorder, const char *why);
+/* What the publishers send arrives, as far as can be told. */
+bool recorder_media_flow(const WebRTCRecorder *recorder);
+void recorder_signal_answered(WebRTCRecorder *recorder);
+void recorder_media_back(WebRTCRecorder *recorder);
+void recorder_note_silence(WebRTCRecorder *recorder, unsigned silent_seconds);
+void recorder_check_media(WebRTCRecorder *recorder, int64_t now_ns);
+void recorder_check_reconnect(WebRTCRecorder *recorder, int64_t now_ns);
 
 /* recorder_tracks */
 RoomViewOut recorder_room_view_out(WebRTCRecorder *recorder);
@@ -148,6 +167,8 @@ void recorder_make_encode_queue(const WebRTCRecorder *recorder, TrackContext *tr
 /* Its frames go to `encode_queue` from now on. */
 void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
 /* What arrives is not what was announced, or what came before. */
+/* Keeps it for the status and tells it. */
+void recorder_note_loss(WebRTCRecorder *recorder, TrackContext *track, const TrackGap *gap);
 void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input);
 
 /* recorder_layers */

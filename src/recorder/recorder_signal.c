@@ -50,7 +50,15 @@ static void on_joined(void *owner, const SignalJoin *join)
     recorder->server_version = g_strdup(join->server_version);
     recorder->no_publisher_since_ns = clock_monotonic_ns();
     prepare_peer(recorder, join);
+    recorder_signal_answered(recorder);
     recorder_advance(recorder);
+}
+
+static void on_resumed(void *owner)
+{
+    WebRTCRecorder *recorder = owner;
+    if (!recorder_is_ending(recorder))
+        recorder_signal_answered(recorder);
 }
 
 /* Ten a second, after twenty at once: a server makes one for each publisher that comes or goes, and
@@ -167,6 +175,7 @@ enum {
     REASON_SERVER_SHUTDOWN = 3,
     REASON_REMOVED = 4,
     REASON_ROOM_DELETED = 5,
+    REASON_STATE_MISMATCH = 6,
     REASON_ROOM_CLOSED = 10
 };
 
@@ -175,8 +184,14 @@ static void on_leave(void *owner, LeaveAction action, int reason, const char *re
     WebRTCRecorder *recorder = owner;
     if (recorder_is_ending(recorder))
         return;
-    if (action != LEAVE_DISCONNECT || reason == REASON_SERVER_SHUTDOWN) {
-        recorder_reconnect(recorder, "The server asked us to connect again.");
+    if (action == LEAVE_RESUME) {
+        recorder_lose_connection(recorder, "the server asked us to connect again.");
+        return;
+    }
+    if (action == LEAVE_RECONNECT || reason == REASON_SERVER_SHUTDOWN ||
+        reason == REASON_STATE_MISMATCH) {
+        recorder_lose_session(recorder,
+                              "the server has ended our session and asked us to join anew.");
         return;
     }
     if (reason == REASON_ROOM_DELETED || reason == REASON_ROOM_CLOSED) {
@@ -199,15 +214,18 @@ static void on_leave(void *owner, LeaveAction action, int reason, const char *re
                   "The server removed the recorder from the room (%s).", reason_name);
 }
 
-static void on_signal_failed(void *owner, OutcomeCode code, const char *sentence, bool was_joined)
+static void on_signal_failed(void *owner, SignalFailure failure, OutcomeCode code,
+                             const char *sentence)
 {
     WebRTCRecorder *recorder = owner;
     if (recorder_is_ending(recorder))
         return;
-    if (was_joined || recorder->reconnecting)
-        recorder_reconnect(recorder, sentence);
-    else
+    if (failure != SIGNAL_LOST && !recorder_is_reconnecting(recorder))
         recorder_fail(recorder, code, "%s", sentence);
+    else if (failure == SIGNAL_REFUSED && !recorder_media_flow(recorder))
+        recorder_lose_session(recorder, sentence);
+    else
+        recorder_lose_connection(recorder, sentence);
 }
 
 static SignalClientOut signal_out(WebRTCRecorder *recorder)
@@ -215,6 +233,7 @@ static SignalClientOut signal_out(WebRTCRecorder *recorder)
     return (SignalClientOut){
         .owner = recorder,
         .joined = on_joined,
+        .resumed = on_resumed,
         .offer = on_offer,
         .candidate = on_candidate,
         .room_updated = on_room_updated,
@@ -228,6 +247,8 @@ static SignalClientOut signal_out(WebRTCRecorder *recorder)
 
 void recorder_connect(WebRTCRecorder *recorder)
 {
+    if (recorder->signal)
+        recorder_renew_token(recorder);
     g_clear_pointer(&recorder->signal, signal_client_free);
     const SignalClientConfig config = {
         .url = recorder->request->url,
@@ -236,8 +257,6 @@ void recorder_connect(WebRTCRecorder *recorder)
         .connect_timeout_ns = recorder->environment.config->connection_ns,
         .watch = recorder->environment.socket_watch,
     };
-    recorder->joined = false;
-    recorder->reconnect_due_ns = 0;
     recorder->signal =
         signal_client_new(&config, signal_out(recorder), recorder_room_view_out(recorder));
 }

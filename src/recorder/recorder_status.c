@@ -31,6 +31,15 @@ static void copy_ledger(const TrackContext *track, TrackStatus *status)
     add_passed_by(&status->ledger[STAGE_ENCODE], &status->ledger[STAGE_QUEUE]);
 }
 
+/* From the first packet to the last, a minute at least. */
+static double per_minute(const TrackCounters *counters, uint64_t count)
+{
+    const int64_t first_ns = atomic_load(&counters->first_packet_ns);
+    const int64_t last_ns = atomic_load(&counters->last_packet_ns);
+    const int64_t minute_ns = 60 * NS_PER_SECOND;
+    return (double)count * (double)minute_ns / (double)MAX(last_ns - first_ns, minute_ns);
+}
+
 static void copy_counters(const TrackContext *track, TrackStatus *status, int64_t now_ns)
 {
     const TrackCounters *counters = &track->counters;
@@ -40,6 +49,8 @@ static void copy_counters(const TrackContext *track, TrackStatus *status, int64_
     status->recovered = ledger_value(&counters->recovered);
     status->nacks = ledger_value(&counters->nacks);
     status->plis = ledger_value(&counters->plis);
+    status->round_trip_ns = atomic_load(&counters->round_trip_ns);
+    status->plis_per_minute = per_minute(counters, status->plis);
     status->keyframes = ledger_value(&counters->keyframes);
     status->sender_reports = ledger_value(&counters->sender_reports);
     status->frames = ledger_value(&counters->ledger.rows[STAGE_CLOCK].out);
@@ -91,6 +102,8 @@ static void copy_track(const TrackContext *track, TrackStatus *status, int64_t n
     status->input_count = track->input_count;
     status->size_changes = track->size_changes;
     memcpy(status->inputs, track->inputs, sizeof status->inputs);
+    status->loss_count = track->loss_count;
+    memcpy(status->losses, track->losses, sizeof status->losses);
     if (track->has_result)
         copy_result(track, status);
 }
@@ -247,7 +260,7 @@ RecordingStatus *webrtc_recorder_status(WebRTCRecorder *recorder)
         g_error("Out of memory for a status.");
     copy_room(recorder, status);
     status->state = recorder->ended_wall_ns > 0 ? RECORDING_STOPPED : recorder->state;
-    status->reconnecting = recorder->reconnecting;
+    status->reconnecting = recorder_is_reconnecting(recorder);
     status->outcome = recorder->outcome;
     status->end_reason = recorder->end_reason;
     status->discarded = recorder->is_discarded;

@@ -60,6 +60,8 @@ typedef struct {
     TrackInput inputs[STATUS_MAX_INPUTS]; /* what arrived, by when it began */
     unsigned input_count;                 /* may be more than are kept */
     unsigned size_changes;
+    TrackGap losses[STATUS_MAX_LOSSES]; /* pictures that are missing, the first ones */
+    unsigned loss_count;
 
     OutputTrackResult result;
     bool has_result;

@@ -5,17 +5,12 @@
 #include "base/clock.h"
 #include "depay/depayloader.h"
 #include "depay/keyframe_start.h"
+#include "recorder/gap_watch.h"
+#include "recorder/keyframe_request.h"
 
-#define PLI_SPACING_NS (500 * NS_PER_MS)
-#define PLI_BACK_OFF_MAX_NS (16 * NS_PER_SECOND)
-/* From the server to the publisher and back, and until a picture is encoded. */
-#define KEYFRAME_MAKING_NS (500 * NS_PER_MS)
 /* The server begins every track with a key frame: only when it does not come is one asked for. */
 #define FIRST_KEYFRAME_PATIENCE_NS (300 * NS_PER_MS)
-#define ENCODING_MIN_NS (2 * NS_PER_MS)
 #define NACKS_AT_ONCE 256
-/* A publisher who answers none makes nobody wait for what is missing. */
-#define HOLDING_PLIS 2
 #define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
 #define INPUT_CHANGES_MAX 256 /* told; somebody may change at every picture */
 
@@ -41,48 +36,35 @@ struct TrackPipeline {
     uint32_t layer_length;     /* of the longer side; 0 = every picture is welcome */
     int64_t layer_deadline_ns; /* 0 = it begins with the next picture */
 
-    bool keyframe_wanted;
-    bool keyframe_begun; /* the wanted one: its first packet is here */
-    bool server_is_deaf; /* to NACKs: it heard a PLI, and no key frame went out since */
-    int64_t pli_due_ns, last_pli_ns, pli_back_off_ns;
-    unsigned plis_unanswered;
-    int64_t last_keyframe_ns;
+    KeyframeRequest keyframes;
+    GapWatch gap_watch;
 };
 
 static void want_keyframe(TrackPipeline *pipeline, int64_t due_ns)
 {
-    if (pipeline->config.kind != TRACK_VIDEO)
-        return;
-    if (!pipeline->keyframe_wanted) {
-        pipeline->keyframe_begun = false;
-        pipeline->plis_unanswered = 0;
-        pipeline->pli_back_off_ns = 0;
-    } else if (pipeline->keyframe_begun || due_ns >= pipeline->pli_due_ns) {
-        return;
-    }
-    pipeline->keyframe_wanted = true;
-    pipeline->pli_due_ns = MAX(due_ns, pipeline->last_pli_ns + PLI_SPACING_NS);
+    if (pipeline->config.kind == TRACK_VIDEO)
+        keyframe_request_want(&pipeline->keyframes, due_ns);
 }
 
-/* What gets lost before the key frame that was asked for needs no other one; what gets lost of it
- * does. */
 static void on_need_keyframe(void *owner)
 {
     TrackPipeline *pipeline = owner;
-    if (pipeline->plis_unanswered > 0 && pipeline->keyframe_wanted && !pipeline->keyframe_begun)
-        return;
-    pipeline->keyframe_begun = false;
     const int64_t now_ns = atomic_load(&pipeline->config.counters->last_packet_ns);
     const bool is_first = atomic_load(&pipeline->config.counters->keyframes) == 0;
-    want_keyframe(pipeline, is_first ? now_ns + FIRST_KEYFRAME_PATIENCE_NS : now_ns);
+    keyframe_request_lost(&pipeline->keyframes,
+                          is_first ? now_ns + FIRST_KEYFRAME_PATIENCE_NS : now_ns);
+}
+
+static bool is_lossy(const TrackPipeline *pipeline, int64_t now_ns)
+{
+    return pipeline->receiver && receiver_is_lossy(pipeline->receiver, now_ns);
 }
 
 static void note_keyframe(TrackPipeline *pipeline, const Frame *frame)
 {
     ledger_add(&pipeline->config.counters->keyframes, 1);
-    pipeline->keyframe_wanted = pipeline->keyframe_wanted && pipeline->server_is_deaf &&
-                                receiver_is_lossy(pipeline->receiver, frame->arrival_ns);
-    pipeline->last_keyframe_ns = frame->arrival_ns;
+    keyframe_request_came(&pipeline->keyframes, frame->arrival_ns,
+                          is_lossy(pipeline, frame->arrival_ns));
 }
 
 /* At the first packet, so that a sender report that comes before the first frame is not lost. */
@@ -94,12 +76,18 @@ static void start_clock(TrackPipeline *pipeline, const RtpPacket *packet, Codec 
         codec_clock_rate(codec), packet->timestamp, packet->arrival_ns);
 }
 
+static bool ask_clock(const TrackPipelineConfig *config, Frame *frame)
+{
+    if (frame->is_late)
+        return media_clock_late_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
+                                           &frame->pts_ns);
+    return media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
+                                  frame->arrival_ns, &frame->pts_ns);
+}
+
 static bool place_on_timeline(TrackPipeline *pipeline, Frame *frame)
 {
-    const TrackPipelineConfig *config = &pipeline->config;
-    if (!pipeline->registered ||
-        !media_clock_rtp_to_pts(config->clock, config->track_id, frame->rtp_timestamp,
-                                frame->arrival_ns, &frame->pts_ns))
+    if (!pipeline->registered || !ask_clock(&pipeline->config, frame))
         return false;
     /* One codec may follow another that has no delay. */
     frame->pts_ns =
@@ -119,6 +107,7 @@ static void enqueue(TrackPipeline *pipeline, Frame *frame)
         ledger_add(&row->dropped[DROP_QUEUE_FULL], put.dropped);
     if (put.needs_keyframe) {
         depayloader_break_references(pipeline->depayloader);
+        gap_watch_queue_full(&pipeline->gap_watch);
         want_keyframe(pipeline, 0);
     }
 }
@@ -197,6 +186,14 @@ static bool is_of_other_layer(TrackPipeline *pipeline, const Frame *frame)
     return false;
 }
 
+static void watch_gaps(TrackPipeline *pipeline, const Frame *frame)
+{
+    TrackGap gap;
+    const uint64_t lost = ledger_value(&pipeline->config.counters->lost);
+    if (gap_watch_frame(&pipeline->gap_watch, frame, lost, &gap) && pipeline->out.gap)
+        pipeline->out.gap(pipeline->out.owner, pipeline->config.track_id, &gap);
+}
+
 static void on_frame(void *owner, Frame *frame)
 {
     TrackPipeline *pipeline = owner;
@@ -215,8 +212,10 @@ static void on_frame(void *owner, Frame *frame)
         frame_unref(frame);
         return;
     }
-    if (pipeline->config.kind == TRACK_VIDEO)
+    if (pipeline->config.kind == TRACK_VIDEO) {
         note_input(pipeline, frame);
+        watch_gaps(pipeline, frame);
+    }
     pause_gate_push(pipeline->gate_track, frame);
     update_held(pipeline);
 }
@@ -239,6 +238,8 @@ TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipeli
     pipeline->config.pool = pool_ref(config->pool);
     pipeline->last_pts_ns = INT64_MIN;
     pipeline->out = out;
+    pipeline->keyframes = (KeyframeRequest){.timeout_ns = config->keyframe_timeout_ns,
+                                            .round_trip = config->round_trip};
     pipeline->depayloader = depayloader_new(
         config->kind, config->pool, &config->counters->ledger.rows[STAGE_DEPAY],
         (DepayloaderOut){.owner = pipeline, .frame = on_frame, .need_keyframe = on_need_keyframe});
@@ -292,7 +293,7 @@ void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns)
     depayloader_flush(pipeline->depayloader);
     receiver_free(pipeline->receiver);
     pipeline->receiver = NULL;
-    pipeline->keyframe_wanted = false;
+    keyframe_request_forget(&pipeline->keyframes);
     pipeline->nacks_open = false;
 }
 
@@ -320,46 +321,37 @@ void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t 
 
 static int64_t pli_deadline(const TrackPipeline *pipeline)
 {
-    const bool is_due = pipeline->keyframe_wanted && !pause_gate_is_closed(pipeline->config.gate);
-    return is_due ? pipeline->pli_due_ns : CLOCK_NEVER;
+    const KeyframeRequest *request = &pipeline->keyframes;
+    const bool is_due = request->is_wanted && !pause_gate_is_closed(pipeline->config.gate);
+    return is_due ? request->due_ns : CLOCK_NEVER;
 }
 
-/* One that was already under way when the server heard the PLI, because somebody else had asked, is
- * no answer to it. */
-static bool is_answer(const TrackPipeline *pipeline, int64_t arrival_ns)
-{
-    const RoundTrip *round_trip = pipeline->config.round_trip;
-    if (pipeline->plis_unanswered == 0 || !round_trip || !round_trip->is_known)
-        return true;
-    return arrival_ns - pipeline->last_pli_ns >= round_trip->smoothed_ns + ENCODING_MIN_NS;
-}
-
-/* The packet with which the key frame begins that was waited for. */
-static bool begins_keyframe(TrackPipeline *pipeline, const RtpPacket *packet,
+/* The packet with which the key frame begins that is waited for. */
+static bool begins_keyframe(const TrackPipeline *pipeline, const RtpPacket *packet,
                             uint16_t *ret_sequence)
 {
+    const KeyframeRequest *request = &pipeline->keyframes;
     RtpPacket original;
     Codec codec;
-    if (!pipeline->keyframe_wanted || pipeline->keyframe_begun ||
+    if (!request->is_wanted || request->has_begun ||
         !receiver_original(pipeline->receiver, packet, &original, &codec) ||
         !keyframe_starts_with(&original, codec))
         return false;
     *ret_sequence = original.sequence;
-    if (is_answer(pipeline, packet->arrival_ns))
-        pipeline->server_is_deaf = false;
     return true;
 }
 
 /* Nobody needs what is missing in front of the key frame, and behind it the server hears NACKs. */
-static void begin_keyframe(TrackPipeline *pipeline, uint16_t sequence, int64_t now_ns)
+static void push_keyframe_start(TrackPipeline *pipeline, const RtpPacket *packet, uint16_t sequence)
 {
+    keyframe_request_seen(&pipeline->keyframes, packet->arrival_ns);
+    receiver_push(pipeline->receiver, packet);
     if (depayloader_waits_for_keyframe(pipeline->depayloader))
         receiver_skip_to(pipeline->receiver, sequence);
-    if (pipeline->server_is_deaf)
+    if (pipeline->keyframes.server_is_deaf)
         return;
-    pipeline->keyframe_begun = true;
-    pipeline->pli_due_ns = MAX(pipeline->pli_due_ns, now_ns + pipeline->config.keyframe_timeout_ns);
-    receiver_ask_again(pipeline->receiver, now_ns);
+    keyframe_request_begun(&pipeline->keyframes, packet->arrival_ns);
+    receiver_ask_again(pipeline->receiver, packet->arrival_ns);
 }
 
 int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet)
@@ -367,10 +359,10 @@ int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet)
     if (!pipeline->receiver)
         return CLOCK_NEVER;
     uint16_t sequence = 0;
-    const bool begins = begins_keyframe(pipeline, packet, &sequence);
-    receiver_push(pipeline->receiver, packet);
-    if (begins)
-        begin_keyframe(pipeline, sequence, packet->arrival_ns);
+    if (begins_keyframe(pipeline, packet, &sequence))
+        push_keyframe_start(pipeline, packet, sequence);
+    else
+        receiver_push(pipeline->receiver, packet);
     const int64_t deadline_ns = receiver_advance(pipeline->receiver, packet->arrival_ns);
     return MIN(deadline_ns, pli_deadline(pipeline));
 }
@@ -396,66 +388,30 @@ static void write_nacks(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ss
         rtcp_write_nack(rtcp, own_ssrc, pipeline->ssrc, sequences, count);
 }
 
-/* A PLI that the server heard behind the key frame that somebody else had asked for, or too soon
- * after somebody else's, makes it deaf to NACKs and brings no key frame: so another is needed. */
-static void wake_server(TrackPipeline *pipeline, int64_t now_ns)
-{
-    const bool waits = pipeline->keyframe_wanted && !pipeline->keyframe_begun;
-    if (pipeline->last_pli_ns == 0 || waits || !receiver_is_unheard(pipeline->receiver, now_ns))
-        return;
-    pipeline->keyframe_begun = false;
-    pipeline->server_is_deaf = true;
-    want_keyframe(pipeline, now_ns);
-    receiver_hold(pipeline->receiver, pipeline->pli_due_ns + KEYFRAME_MAKING_NS);
-}
-
 /* Browsers send key frames on request only; players need them to seek (design 7). */
 static void keep_seekable(TrackPipeline *pipeline, int64_t now_ns)
 {
     const int64_t interval_ns = pipeline->config.seek_interval_ns;
-    if (interval_ns <= 0 || pipeline->last_keyframe_ns == 0 || pipeline->nacks_open ||
-        pipeline->keyframe_wanted)
+    const KeyframeRequest *request = &pipeline->keyframes;
+    if (interval_ns <= 0 || request->last_keyframe_ns == 0 || request->is_wanted ||
+        pipeline->nacks_open)
         return;
-    if (is_flowing(pipeline, now_ns) && now_ns - pipeline->last_keyframe_ns >= interval_ns)
+    if (is_flowing(pipeline, now_ns) && now_ns - request->last_keyframe_ns >= interval_ns)
         want_keyframe(pipeline, now_ns);
-}
-
-static bool is_lossy(const TrackPipeline *pipeline, int64_t now_ns)
-{
-    return receiver_is_lossy(pipeline->receiver, now_ns);
-}
-
-/* Where packets get lost, the PLI may have been lost, too: it is sent again as soon as the key
- * frame should have come, and backs off from the second time on. */
-static int64_t pli_patience_ns(TrackPipeline *pipeline, int64_t now_ns)
-{
-    const int64_t full_ns = pipeline->config.keyframe_timeout_ns;
-    const int64_t answered_ns =
-        pipeline->config.round_trip ? round_trip_answer_ns(pipeline->config.round_trip) : full_ns;
-    const bool hurries = is_lossy(pipeline, now_ns);
-    const int64_t first_ns = hurries ? MIN(full_ns, answered_ns + KEYFRAME_MAKING_NS) : full_ns;
-    const int64_t patience_ns = MAX(first_ns, pipeline->pli_back_off_ns);
-    const bool backs_off = !hurries || pipeline->plis_unanswered > 1;
-    pipeline->pli_back_off_ns = backs_off ? MIN(patience_ns * 2, PLI_BACK_OFF_MAX_NS) : patience_ns;
-    return patience_ns;
 }
 
 static void write_pli(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc, ByteWriter *rtcp,
                       ByteWriter *again)
 {
-    if (!pipeline->keyframe_wanted || now_ns < pipeline->pli_due_ns)
+    const bool goes_twice = is_lossy(pipeline, now_ns);
+    if (receiver_is_unheard(pipeline->receiver, now_ns))
+        keyframe_request_wake(&pipeline->keyframes, now_ns);
+    if (!keyframe_request_take(&pipeline->keyframes, now_ns, goes_twice))
         return;
     rtcp_write_pli(rtcp, own_ssrc, pipeline->ssrc);
-    if (is_lossy(pipeline, now_ns))
+    if (goes_twice)
         rtcp_write_pli(again, own_ssrc, pipeline->ssrc);
     ledger_add(&pipeline->config.counters->plis, 1);
-    pipeline->plis_unanswered++;
-    pipeline->last_pli_ns = now_ns;
-    pipeline->pli_due_ns = now_ns + pli_patience_ns(pipeline, now_ns);
-    pipeline->server_is_deaf = true;
-    if (pipeline->plis_unanswered <= HOLDING_PLIS)
-        receiver_hold(pipeline->receiver,
-                      MIN(pipeline->pli_due_ns, now_ns + NS_PER_SECOND) + KEYFRAME_MAKING_NS);
 }
 
 int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc,
@@ -467,17 +423,21 @@ int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_
     pipeline->nacks_open = deadline_ns != CLOCK_NEVER;
     write_nacks(pipeline, now_ns, own_ssrc, rtcp);
     if (pipeline->config.kind == TRACK_VIDEO && !pause_gate_is_closed(pipeline->config.gate)) {
-        wake_server(pipeline, now_ns);
         keep_seekable(pipeline, now_ns);
         write_pli(pipeline, now_ns, own_ssrc, rtcp, again);
+        receiver_hold(pipeline->receiver, keyframe_request_holds_until(&pipeline->keyframes));
     }
     return MIN(receiver_advance(pipeline->receiver, now_ns), pli_deadline(pipeline));
 }
 
 void track_pipeline_round_trip_changed(TrackPipeline *pipeline)
 {
-    if (pipeline->receiver && pipeline->config.round_trip)
-        receiver_set_round_trip(pipeline->receiver, pipeline->config.round_trip);
+    const RoundTrip *round_trip = pipeline->config.round_trip;
+    if (!pipeline->receiver || !round_trip)
+        return;
+    receiver_set_round_trip(pipeline->receiver, round_trip);
+    atomic_store(&pipeline->config.counters->round_trip_ns,
+                 round_trip->is_known ? round_trip->smoothed_ns : 0);
 }
 
 bool track_pipeline_report_block(TrackPipeline *pipeline, int64_t now_ns, RtcpReportBlock *block)

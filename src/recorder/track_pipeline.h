@@ -30,6 +30,8 @@ typedef struct {
     void (*on_track)(void *owner, unsigned track_id);
     /* A key frame of another codec or size than the last one, the first included. */
     void (*input_changed)(void *owner, unsigned track_id, const TrackInput *input);
+    /* Pictures are missing in front of one that came; may be NULL. */
+    void (*gap)(void *owner, unsigned track_id, const TrackGap *gap);
 } TrackPipelineOut;
 
 TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipelineOut out);

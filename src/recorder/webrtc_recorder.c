@@ -10,11 +10,6 @@
 
 #define RECORDER_TOKEN_SECONDS (24 * 3600)
 
-/* One that ends before that does not count: who throws us out each time is asked less and less. */
-#define STABLE_NS (10 * NS_PER_SECOND)
-
-static const int64_t reconnect_delays_ms[] = {0, 300, 1200, 2700, 4800, 7000};
-
 void recorder_note(WebRTCRecorder *recorder, const char *format, ...)
 {
     if (recorder->event_count == STATUS_MAX_EVENTS)
@@ -99,27 +94,28 @@ static void on_local_candidate(void *owner, const char *candidate)
 static void peer_connected(WebRTCRecorder *recorder)
 {
     recorder->peer_connected = true;
-    recorder->media_lost_ns = 0;
     if (recorder->connected_ns == 0)
         recorder->connected_ns = clock_monotonic_ns();
-    if (recorder->reconnecting) {
-        recorder->reconnecting = false;
-        recorder->back_ns = clock_monotonic_ns();
-        recorder_note(recorder, "The connection to the room is back.");
-    }
+    recorder_media_back(recorder);
     recorder_advance(recorder);
 }
 
 static void peer_failed(WebRTCRecorder *recorder, int peer_error, const char *sentence)
 {
     if (recorder->connected_ns > 0) {
-        recorder_reconnect(recorder, sentence ? sentence : "The media connection was lost.");
+        recorder_lose_session(recorder, sentence ? sentence : "the media connection was lost.");
         return;
     }
     OutcomeCode code = CODE_ICE_FAILED;
     if (peer_error == PEER_ERROR_DTLS)
         code = CODE_DTLS_FAILED;
     recorder_fail(recorder, code, "%s", sentence ? sentence : "No media connection came about.");
+}
+
+static void lose_media(WebRTCRecorder *recorder)
+{
+    if (recorder->peer_connected && recorder->media_lost_ns == 0)
+        recorder->media_lost_ns = clock_monotonic_ns();
 }
 
 static void on_peer_state(void *owner, PeerState state, int peer_error, const char *sentence)
@@ -135,10 +131,13 @@ static void on_peer_state(void *owner, PeerState state, int peer_error, const ch
     case PEER_FAILED:
         peer_failed(recorder, peer_error, sentence);
         break;
-    case PEER_DISCONNECTED:
     case PEER_CLOSED:
-        if (recorder->peer_connected && recorder->media_lost_ns == 0)
-            recorder->media_lost_ns = clock_monotonic_ns();
+        if (recorder_is_reconnecting(recorder))
+            recorder_lose_session(recorder, "the server closed the media connection.");
+        lose_media(recorder);
+        break;
+    case PEER_DISCONNECTED:
+        lose_media(recorder);
         break;
     case PEER_NEW:
     case PEER_CHECKING:
@@ -186,6 +185,14 @@ static void on_input_changed(void *owner, unsigned track_id, const TrackInput *i
         recorder_input_changed(recorder, track, input);
 }
 
+static void on_gap(void *owner, unsigned track_id, const TrackGap *gap)
+{
+    WebRTCRecorder *recorder = owner;
+    TrackContext *track = recorder_track(recorder, track_id);
+    if (track)
+        recorder_note_loss(recorder, track, gap);
+}
+
 static void on_head_correction(void *owner, unsigned track_id, const HeadCorrection *head)
 {
     WebRTCRecorder *recorder = owner;
@@ -208,12 +215,14 @@ static void on_resumed(void *owner, const GatePause *pause)
     recorder_resumed(owner, pause);
 }
 
-static void on_stats(void *owner, const PeerStats *stats)
+static void on_stats(void *owner, const PeerStats *stats, unsigned silent_seconds)
 {
     WebRTCRecorder *recorder = owner;
     recorder->peer_stats = *stats;
-    if (!recorder_is_ending(recorder))
-        recorder_check_link(recorder);
+    if (recorder_is_ending(recorder))
+        return;
+    recorder_note_silence(recorder, silent_seconds);
+    recorder_check_link(recorder);
 }
 
 static void on_net_stopped(void *owner)
@@ -232,11 +241,29 @@ static char *make_token(const WebRTCRecorder *recorder)
         .api_key = request->api_key,
         .api_secret = request->api_secret,
         .identity = recorder->identity,
-        .room = request->room,
+        .room = recorder->room_name, /* it may have been moved to another */
         .valid_seconds = RECORDER_TOKEN_SECONDS,
         .recorder = true,
     };
     return access_token_new(&options);
+}
+
+static bool has_expired(const char *token)
+{
+    g_autoptr(AccessTokenClaims) claims = access_token_claims(token, NULL);
+    return !claims ||
+           (claims->expires_at != 0 && claims->expires_at <= clock_wall_ns() / NS_PER_SECOND);
+}
+
+void recorder_renew_token(WebRTCRecorder *recorder)
+{
+    char *latest = g_strdup(signal_client_token(recorder->signal));
+    if (has_expired(latest) && !recorder->request->token) {
+        g_free(latest);
+        latest = make_token(recorder);
+    }
+    g_free(recorder->token);
+    recorder->token = latest;
 }
 
 static void free_signal(void *owner, void *message)
@@ -251,51 +278,6 @@ void recorder_leave(WebRTCRecorder *recorder)
     if (recorder->signal)
         mailbox_post(recorder->environment.mailbox, free_signal, g_steal_pointer(&recorder->signal),
                      NULL);
-}
-
-static void forget_publications(WebRTCRecorder *recorder)
-{
-    g_ptr_array_set_size(recorder->successors, 0);
-    for (unsigned i = 0; i < recorder->tracks->len; i++) {
-        TrackContext *track = recorder->tracks->pdata[i];
-        track->published = false;
-        track->confirmed = false;
-        track->on_track = false;
-    }
-}
-
-/* Everything but the tracks and their timeline is made anew: publishers are met again by
- * identity and source. */
-void recorder_reconnect(WebRTCRecorder *recorder, const char *why)
-{
-    if (recorder->reconnect_due_ns > 0)
-        return;
-    const int64_t now_ns = clock_monotonic_ns();
-    if (why != recorder->lost_why) {
-        g_free(recorder->lost_why);
-        recorder->lost_why = g_strdup(why);
-    }
-    if (!recorder->reconnecting) {
-        recorder->reconnecting = true;
-        if (now_ns - recorder->back_ns >= STABLE_NS)
-            recorder->reconnect_attempt = 0;
-        recorder->reconnect_deadline_ns = now_ns + recorder->environment.config->reconnect_ns;
-        recorder_note(recorder, "Reconnecting: %s", why);
-    } else if (now_ns >= recorder->reconnect_deadline_ns) {
-        recorder_fail(recorder, CODE_RECONNECT_FAILED,
-                      "The connection to the room was lost and could not be made again: %s", why);
-        return;
-    }
-    const unsigned last = G_N_ELEMENTS(reconnect_delays_ms) - 1;
-    const int64_t delay_ms = reconnect_delays_ms[MIN(recorder->reconnect_attempt, last)];
-    recorder->reconnect_attempt++;
-    recorder->media_lost_ns = 0;
-    recorder->reconnect_due_ns = now_ns + delay_ms * NS_PER_MS;
-    recorder->peer_connected = false;
-    recorder->joined = false;
-    forget_publications(recorder);
-    recorder_forget_offers(recorder);
-    net_session_reset(recorder->net);
 }
 
 /* ---- life ---- */
@@ -340,7 +322,6 @@ void webrtc_recorder_free(WebRTCRecorder *recorder)
     g_hash_table_unref(recorder->publishers);
     recording_request_free(recorder->request);
     recorder_forget_offers(recorder);
-    g_free(recorder->lost_why);
     g_free(recorder->identity);
     g_free(recorder->token);
     g_free(recorder->room_name);
@@ -361,6 +342,7 @@ static NetSessionOut net_out(WebRTCRecorder *recorder)
         .track_confirmed = on_track_confirmed,
         .on_track = on_track,
         .input_changed = on_input_changed,
+        .gap = on_gap,
         .head_correction = on_head_correction,
         .paused = on_paused,
         .resumed = on_resumed,
@@ -375,6 +357,8 @@ void webrtc_recorder_start(WebRTCRecorder *recorder)
     recorder->origin_ns = clock_monotonic_ns();
     recorder->requested_wall_ns = clock_wall_ns();
     layer_control_init(&recorder->layer_control);
+    recorder->reconnection.give_up_ns = config->reconnect_ns;
+    recorder->reconnection.answer_ns = config->connection_ns;
     const NetSessionConfig net_config = {
         .origin_ns = recorder->origin_ns,
         .pool_max_bytes = config->recording_max_bytes,

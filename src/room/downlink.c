@@ -5,7 +5,9 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "room/garbage.h"
+#include "room/return_link.h"
 #include "rtp/rtcp.h"
+#include "rtp/rtp_packet.h"
 
 #define FIRST_REPORT_NS NS_PER_SECOND
 #define REPORT_INTERVAL_NS (3 * NS_PER_SECOND)
@@ -24,6 +26,7 @@ struct Downlink {
     DownlinkOut out;
     Peer *peer;
     PacketLink *link;
+    ReturnLink *return_link;
     GPtrArray *tracks; /* of ActiveTrack */
     bool is_connected, channels_opened;
     Garbage garbage;
@@ -64,6 +67,12 @@ static ActiveTrack *find_track(Downlink *downlink, uint32_t ssrc)
     return NULL;
 }
 
+static void push_rtcp(Downlink *downlink, const ActiveTrack *active, uint8_t *packet, size_t size)
+{
+    packet_link_push(downlink->link, active->track->identity, active->track->kind, packet, size,
+                     room_clock_at(downlink->config.clock, clock_monotonic_ns()));
+}
+
 static bool fault_holds(const Downlink *downlink, FaultKind kind, const DownlinkTrack *track,
                         int64_t now_ns)
 {
@@ -88,7 +97,9 @@ static void on_state(void *owner, PeerState state, const GError *error)
     if (state == PEER_CONNECTED) {
         open_channels(downlink);
     }
-    downlink->is_connected = state == PEER_CONNECTED;
+    if (state != PEER_CHECKING) { /* when ICE is restarted the old pair carries on */
+        downlink->is_connected = state == PEER_CONNECTED;
+    }
     downlink->out.state(downlink->out.owner, downlink->id, state, error);
 }
 
@@ -156,9 +167,22 @@ static void on_bye(void *owner, uint32_t ssrc)
     (void)ssrc;
 }
 
-static void on_rtcp(void *owner, const uint8_t *packet, size_t size, int64_t arrival_ns)
+/* "no delay": the server does not look at how long it kept a reference time. */
+static void on_reference_time(void *owner, uint32_t receiver_ssrc, uint64_t ntp)
 {
-    (void)arrival_ns;
+    Downlink *const downlink = owner;
+    if (downlink->tracks->len == 0) {
+        return;
+    }
+    const ActiveTrack *const active = downlink->tracks->pdata[0];
+    uint8_t packet[64];
+    ByteWriter writer = byte_writer(packet, sizeof packet);
+    rtcp_write_reference_answer(&writer, active->track->ssrc, receiver_ssrc, (uint32_t)(ntp >> 16));
+    push_rtcp(downlink, active, packet, writer.size);
+}
+
+static void on_late_rtcp(void *owner, const uint8_t *packet, size_t size)
+{
     const RtcpHandler handler = {
         .owner = owner,
         .sender_report = on_sender_report,
@@ -166,13 +190,23 @@ static void on_rtcp(void *owner, const uint8_t *packet, size_t size, int64_t arr
         .nack = on_nack,
         .keyframe_request = on_keyframe_request,
         .receiver_report = on_receiver_report,
+        .reference_time = on_reference_time,
     };
     rtcp_parse(packet, size, &handler);
+}
+
+static void on_rtcp(void *owner, const uint8_t *packet, size_t size, int64_t arrival_ns)
+{
+    Downlink *const downlink = owner;
+    return_link_push(downlink->return_link, packet, size, room_time(downlink, arrival_ns));
 }
 
 static bool on_link_send(void *owner, uint8_t *packet, size_t size)
 {
     Downlink *const downlink = owner;
+    if (rtp_is_rtcp(packet, size)) {
+        return peer_send_rtcp(downlink->peer, packet, size);
+    }
     return peer_send_rtp(downlink->peer, packet, size);
 }
 
@@ -185,6 +219,9 @@ Downlink *downlink_new(unsigned id, const DownlinkConfig *config, DownlinkOut ou
     downlink->tracks = g_ptr_array_new_with_free_func(active_track_free);
     downlink->link = packet_link_new(config->script, config->seed + id,
                                      (PacketLinkOut){.owner = downlink, .send = on_link_send});
+    downlink->return_link =
+        return_link_new(config->script, config->seed + id,
+                        (ReturnLinkOut){.owner = downlink, .rtcp = on_late_rtcp});
     const PeerConfig peer_config = {.is_server = true, .loopback_only = true};
     const PeerOut peer_out = {
         .owner = downlink,
@@ -210,6 +247,7 @@ void downlink_free(Downlink *downlink)
     peer_free(downlink->peer);
     g_ptr_array_unref(downlink->tracks);
     packet_link_free(downlink->link);
+    return_link_free(downlink->return_link);
     garbage_clear(&downlink->garbage);
     g_free(downlink);
 }
@@ -403,7 +441,7 @@ static void send_report(Downlink *downlink, const ActiveTrack *active, int64_t n
     }
     rtp_sender_report(active->sender, ntp, ticks, &writer);
     if (writer.size > 0 && !writer.failed) {
-        peer_send_rtcp(downlink->peer, packet, writer.size);
+        push_rtcp(downlink, active, packet, writer.size);
     }
 }
 
@@ -411,7 +449,8 @@ int64_t downlink_advance(Downlink *downlink, int64_t now_ns)
 {
     int64_t next_ns = CLOCK_NEVER;
     const int64_t at_ns = room_time(downlink, now_ns);
-    const int64_t due_ns = packet_link_advance(downlink->link, at_ns);
+    const int64_t feedback_ns = return_link_advance(downlink->return_link, at_ns);
+    const int64_t due_ns = MIN(packet_link_advance(downlink->link, at_ns), feedback_ns);
     if (due_ns != CLOCK_NEVER) {
         next_ns = now_ns + (due_ns - at_ns);
     }

@@ -232,6 +232,32 @@ static void on_request(SoupServer *server, SoupServerMessage *message, const cha
     room_admission_clear(&admission);
 }
 
+static RoomSession *find_sid(const EmbeddedRoom *room, const char *sid)
+{
+    for (unsigned i = 0; i < room->sessions->len; i++) {
+        if (strcmp(room_session_sid(room->sessions->pdata[i]), sid) == 0) {
+            return room->sessions->pdata[i];
+        }
+    }
+    return NULL;
+}
+
+/* It asked for a session to go on, and was answered. */
+static bool resumes(const EmbeddedRoom *room, GHashTable *query, SoupWebsocketConnection *socket)
+{
+    const int64_t at_ns = now_at(room);
+    const char *const sid = query ? g_hash_table_lookup(query, "sid") : NULL;
+    if (!sid || fault_script_find(&room->script, FAULT_FORGET_SESSION, at_ns)) {
+        return false;
+    }
+    RoomSession *const session = find_sid(room, sid);
+    const bool refuses = fault_script_find(&room->script, FAULT_REFUSE_RESUME, at_ns);
+    if (!session || refuses || !room_session_resume(session, socket)) {
+        room_session_refuse_resume(socket);
+    }
+    return true;
+}
+
 static void on_websocket(SoupServer *server, SoupServerMessage *message, const char *path,
                          SoupWebsocketConnection *socket, gpointer data)
 {
@@ -243,6 +269,10 @@ static void on_websocket(SoupServer *server, SoupServerMessage *message, const c
     Admission admission = check_request(room, message, query);
     if (admission.status != 200) {
         soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_POLICY_VIOLATION, NULL);
+        return;
+    }
+    if (resumes(room, query, socket)) {
+        room_admission_clear(&admission);
         return;
     }
     throw_out_twin(room, admission.identity);
@@ -444,6 +474,7 @@ const char *embedded_room_api_secret(const EmbeddedRoom *room)
 void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
 {
     const DownlinkCounters *const counters = media_hub_counters(room->hub);
+    const MediaSourceStats media = room_roster_stats(room->roster);
     *ret_stats = (EmbeddedRoomStats){
         .subscribers = room->sessions->len - room->ended->len,
         .subscribers_total = room->subscribers_total,
@@ -454,18 +485,13 @@ void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
         .plis = atomic_load(&counters->plis),
         .receiver_reports = atomic_load(&counters->receiver_reports),
         .malformed_requests = room->malformed_requests,
+        .video_frames = media.video_frames,
+        .skipped = media.skipped,
+        .audio_frames = media.audio_frames,
+        .last_video_number = media.video_number,
     };
-    for (unsigned i = 0; i < room_roster_count(room->roster); i++) {
-        const RosterPublisher *const publisher = room_roster_publisher(room->roster, i);
-        if (publisher->source == NULL) {
-            continue;
-        }
-        const MediaSourceStats stats = media_source_stats(publisher->source);
-        ret_stats->video_frames += stats.video_frames;
-        ret_stats->audio_frames += stats.audio_frames;
-        if (i == 0) {
-            ret_stats->last_video_number = stats.video_number;
-            ret_stats->first_start_ns = publisher->timeline.start_monotonic_ns;
-        }
+    if (room_roster_count(room->roster) > 0) {
+        ret_stats->first_start_ns =
+            room_roster_publisher(room->roster, 0)->timeline.start_monotonic_ns;
     }
 }

@@ -63,6 +63,7 @@ typedef struct {
     unsigned subscribers;       /* connected now */
     uint64_t subscribers_total; /* joined since the start */
     uint64_t video_frames;      /* encoded; each counts once, whoever got it */
+    uint64_t skipped;           /* pictures never sent: the machine was over a second behind */
     uint64_t audio_frames;
     uint64_t last_video_number; /* of the first publisher's last encoded picture */
     int64_t first_start_ns;     /* the first publisher's picture 0, on the monotonic clock */

@@ -195,6 +195,17 @@ static void net_stop(void *owner, void *message)
     g_ptr_array_set_size(hub->net.downlinks, 0);
 }
 
+static void post_local(MediaHub *hub, Downlink *downlink, unsigned id)
+{
+    const PeerLocal local = peer_local(downlink_peer(downlink));
+    post_news(hub, tell_local,
+              (HubNews){.id = id,
+                        .ice_ufrag = g_strdup(local.ice_ufrag),
+                        .ice_pwd = g_strdup(local.ice_pwd),
+                        .fingerprint = g_strdup(local.fingerprint),
+                        .candidates = peer_local_candidates(downlink_peer(downlink))});
+}
+
 static void net_connect(void *owner, void *message)
 {
     MediaHub *const hub = owner;
@@ -213,13 +224,20 @@ static void net_connect(void *owner, void *message)
         return;
     }
     g_ptr_array_add(hub->net.downlinks, downlink);
-    const PeerLocal local = peer_local(downlink_peer(downlink));
-    post_news(hub, tell_local,
-              (HubNews){.id = call->id,
-                        .ice_ufrag = g_strdup(local.ice_ufrag),
-                        .ice_pwd = g_strdup(local.ice_pwd),
-                        .fingerprint = g_strdup(local.fingerprint),
-                        .candidates = peer_local_candidates(downlink_peer(downlink))});
+    post_local(hub, downlink, call->id);
+    call_free(call);
+}
+
+static void net_restart(void *owner, void *message)
+{
+    HubCall *const call = message;
+    Downlink *const downlink = find_downlink(owner, call->id);
+    g_autoptr(GError) error = NULL;
+    if (downlink != NULL && peer_restart_ice(downlink_peer(downlink), &error)) {
+        post_local(owner, downlink, call->id);
+    } else if (downlink != NULL) {
+        on_state(owner, call->id, PEER_FAILED, error);
+    }
     call_free(call);
 }
 
@@ -334,6 +352,11 @@ static void post_call(MediaHub *hub, MailboxFn run, HubCall call)
 void media_hub_connect(MediaHub *hub, unsigned id)
 {
     post_call(hub, net_connect, (HubCall){.id = id});
+}
+
+void media_hub_restart(MediaHub *hub, unsigned id)
+{
+    post_call(hub, net_restart, (HubCall){.id = id});
 }
 
 void media_hub_disconnect(MediaHub *hub, unsigned id)

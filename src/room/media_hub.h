@@ -28,6 +28,7 @@ MediaHub *media_hub_new(GMainContext *context, const FaultScript *script, const 
 void media_hub_free(MediaHub *hub);
 
 void media_hub_connect(MediaHub *hub, unsigned id); /* `local` or `state` FAILED follows */
+void media_hub_restart(MediaHub *hub, unsigned id); /* new ICE credentials: `local` follows */
 void media_hub_disconnect(MediaHub *hub, unsigned id);
 /* Copies. */
 void media_hub_set_remote(MediaHub *hub, unsigned id, const PeerRemote *remote);

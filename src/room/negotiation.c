@@ -238,6 +238,11 @@ static char *false_fingerprint(const char *fingerprint)
 void negotiation_set_local(Negotiation *negotiation, const MediaHubLocal *local)
 {
     const NegotiationFaults *const faults = &negotiation->faults;
+    g_free(negotiation->ice_ufrag);
+    g_free(negotiation->ice_pwd);
+    g_free(negotiation->fingerprint);
+    g_strfreev(negotiation->candidates);
+    negotiation->candidates = NULL;
     negotiation->ice_ufrag = g_strdup(local->ice_ufrag);
     negotiation->ice_pwd = g_strdup(local->ice_pwd);
     negotiation->fingerprint = faults->wrong_fingerprint ? false_fingerprint(local->fingerprint)
@@ -249,6 +254,14 @@ void negotiation_set_local(Negotiation *negotiation, const MediaHubLocal *local)
         negotiation->candidates = g_strdupv(local->candidates);
     }
     negotiate_soon(negotiation);
+}
+
+void negotiation_restart(Negotiation *negotiation)
+{
+    clear_timer(&negotiation->batch_timer);
+    clear_timer(&negotiation->answer_timer);
+    negotiation->is_pending = false;
+    media_hub_restart(negotiation->hub, negotiation->id);
 }
 
 /* The codecs of the first answered section of a kind are all that kind ever gets. */

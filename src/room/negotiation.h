@@ -32,6 +32,9 @@ Negotiation *negotiation_new(unsigned id, MediaHub *hub, NegotiationFaults fault
 void negotiation_free(Negotiation *negotiation);
 
 void negotiation_set_local(Negotiation *negotiation, const MediaHubLocal *local);
+/* The subscriber has a new socket: ICE is restarted, and an offer of everything follows. What was
+ * out on the old one is no longer waited for. */
+void negotiation_restart(Negotiation *negotiation);
 /* False when the text is no usable answer. */
 bool negotiation_answer(Negotiation *negotiation, const char *sdp, uint32_t id);
 void negotiation_remote_candidate(Negotiation *negotiation, const char *candidate);

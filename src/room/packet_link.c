@@ -5,11 +5,14 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "rtp/rtp_packet.h"
 
 #define MAX_WAITING 4096u
 #define SEND_ROOM 64u /* more than PEER_TRAILER */
 #define RTP_HEADER_SIZE 12u
 #define REORDER_EVERY 10u
+#define LOWER_HEADERS 28u /* of IP and UDP; a link carries them too */
+#define RATE_QUEUE_BYTES 64000
 
 typedef struct {
     int64_t due_ns;
@@ -25,6 +28,7 @@ struct PacketLink {
     unsigned burst_left[FAULT_MAX];
     bool burst_begun[FAULT_MAX];
     unsigned reorder_count;
+    int64_t free_ns; /* of a link of limited rate: when it has sent what waits */
     PacketLinkStats stats;
 };
 
@@ -33,7 +37,7 @@ PacketLink *packet_link_new(const FaultScript *script, uint32_t seed, PacketLink
     PacketLink *const link = g_new0(PacketLink, 1);
     link->script = script;
     link->out = out;
-    link->random = (uint64_t)seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+    link->random = packet_link_seed(seed);
     g_queue_init(&link->waiting);
     return link;
 }
@@ -47,18 +51,33 @@ void packet_link_free(PacketLink *link)
     g_free(link);
 }
 
+uint64_t packet_link_seed(uint32_t seed)
+{
+    return (uint64_t)seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
+}
+
 /* xorshift64*: the same seed loses the same packets. */
+static uint32_t next_random(uint64_t *random)
+{
+    *random ^= *random >> 12;
+    *random ^= *random << 25;
+    *random ^= *random >> 27;
+    return (uint32_t)(*random * UINT64_C(0x2545f4914f6cdd1d) >> 32);
+}
+
+bool packet_link_draw(uint64_t *random, double percent)
+{
+    return (double)next_random(random) < percent / 100.0 * 4294967296.0;
+}
+
 uint32_t packet_link_random(PacketLink *link)
 {
-    link->random ^= link->random >> 12;
-    link->random ^= link->random << 25;
-    link->random ^= link->random >> 27;
-    return (uint32_t)(link->random * UINT64_C(0x2545f4914f6cdd1d) >> 32);
+    return next_random(&link->random);
 }
 
 bool packet_link_chance(PacketLink *link, double percent)
 {
-    return (double)packet_link_random(link) < percent / 100.0 * 4294967296.0;
+    return packet_link_draw(&link->random, percent);
 }
 
 static void send_now(PacketLink *link, const uint8_t *packet, size_t size)
@@ -108,7 +127,24 @@ typedef struct {
     bool lost, doubled;
     double broken_percent;
     int64_t delay_ns;
+    unsigned rate_kbps; /* 0 = any */
 } PacketFate;
+
+/* Behind what waits already, or lost where the queue is full. */
+static void pass_slow_link(PacketLink *link, size_t size, int64_t at_ns, PacketFate *fate)
+{
+    if (fate->rate_kbps == 0 || fate->lost) {
+        return;
+    }
+    const int64_t byte_ns = 8 * NS_PER_MS / fate->rate_kbps;
+    const int64_t own_ns = (int64_t)(size + LOWER_HEADERS) * byte_ns;
+    link->free_ns = MAX(link->free_ns, at_ns);
+    fate->lost = link->free_ns - at_ns + own_ns > RATE_QUEUE_BYTES * byte_ns;
+    if (!fate->lost) {
+        link->free_ns += own_ns;
+        fate->delay_ns += link->free_ns - at_ns;
+    }
+}
 
 static void apply_fault(PacketLink *link, unsigned index, PacketFate *fate)
 {
@@ -122,6 +158,10 @@ static void apply_fault(PacketLink *link, unsigned index, PacketFate *fate)
     } else if (fault->kind == FAULT_JITTER) {
         fate->delay_ns +=
             (int64_t)((double)fault->time_ns * packet_link_random(link) / 4294967296.0);
+    } else if (fault->kind == FAULT_DELAY) {
+        fate->delay_ns += fault->time_ns;
+    } else if (fault->kind == FAULT_RATE) {
+        fate->rate_kbps = fault->count;
     } else if (fault->kind == FAULT_DUPLICATE) {
         fate->doubled = fate->doubled || packet_link_chance(link, fault->percent);
     } else if (fault->kind == FAULT_MALFORMED_PAYLOAD) {
@@ -147,11 +187,13 @@ void packet_link_push(PacketLink *link, const char *identity, TrackKind kind, ui
             apply_fault(link, i, &fate);
         }
     }
+    pass_slow_link(link, size, at_ns, &fate);
     if (fate.lost) {
         link->stats.dropped++;
         return;
     }
-    if (fate.broken_percent > 0 && packet_link_chance(link, fate.broken_percent)) {
+    if (fate.broken_percent > 0 && !rtp_is_rtcp(packet, size) &&
+        packet_link_chance(link, fate.broken_percent)) {
         break_payload(packet, size);
     }
     for (int copies = fate.doubled ? 2 : 1; copies > 0; copies--) {

@@ -22,13 +22,18 @@ typedef struct PacketLink PacketLink;
 PacketLink *packet_link_new(const FaultScript *script, uint32_t seed, PacketLinkOut out);
 void packet_link_free(PacketLink *link);
 
-/* One RTP packet of a track; `at_ns` is on the room's clock. `packet` is changed only if broken. */
+/* One RTP or RTCP packet of a track; `at_ns` is on the room's clock. `packet` is changed only if
+ * broken. */
 void packet_link_push(PacketLink *link, const char *identity, TrackKind kind, uint8_t *packet,
                       size_t size, int64_t at_ns);
 
 /* Sends what was held back long enough; returns when to call again, CLOCK_NEVER if nothing waits.
  */
 int64_t packet_link_advance(PacketLink *link, int64_t at_ns);
+
+/* A generator whose seed gives the same numbers, and true in `percent` of the calls. */
+uint64_t packet_link_seed(uint32_t seed);
+bool packet_link_draw(uint64_t *random, double percent);
 
 /* True in `percent` of the calls. */
 bool packet_link_chance(PacketLink *link, double percent);

@@ -6,6 +6,11 @@
 
 #define MAX_NAME_BYTES 256u
 
+char *room_moved_name(const char *room_name)
+{
+    return g_strconcat(room_name, "-moved", NULL);
+}
+
 static Admission refuse(unsigned status, const char *text)
 {
     return (Admission){.status = status, .text = text};
@@ -74,7 +79,10 @@ static Admission check_claims(const AdmissionRules *rules, const AdmissionReques
     if (strlen(claims->identity) > MAX_NAME_BYTES || strlen(claims->room) > MAX_NAME_BYTES) {
         return refuse(400, "identity or room name is longer than 256 bytes");
     }
-    if (strcmp(claims->room, rules->room_name) != 0) {
+    g_autofree char *moved_name = room_moved_name(rules->room_name);
+    const bool is_moved = fault_script_find(rules->script, FAULT_MOVE, rules->at_ns) != NULL &&
+                          strcmp(claims->room, moved_name) == 0;
+    if (strcmp(claims->room, rules->room_name) != 0 && !is_moved) {
         return refuse(404, "requested room does not exist");
     }
     const char *const automatic = query_value(request, "auto_subscribe");

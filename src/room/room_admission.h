@@ -24,5 +24,8 @@ typedef struct {
     gboolean hidden, auto_subscribe;
 } Admission;
 
+/* Where the script's move leads; free with g_free(). Its tokens are good once it has happened. */
+char *room_moved_name(const char *room_name);
+
 Admission room_admission_check(const AdmissionRules *rules, const AdmissionRequest *request);
 void room_admission_clear(Admission *admission);

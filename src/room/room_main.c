@@ -48,6 +48,7 @@ static void print_stats(const EmbeddedRoom *room)
     json_builder_begin_object(builder);
     add_number(builder, "subscribers_total", stats.subscribers_total);
     add_number(builder, "video_frames", stats.video_frames);
+    add_number(builder, "skipped", stats.skipped);
     add_number(builder, "audio_frames", stats.audio_frames);
     add_number(builder, "last_video_number", stats.last_video_number);
     add_number(builder, "first_start_ns", (uint64_t)stats.first_start_ns);

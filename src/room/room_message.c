@@ -91,41 +91,75 @@ static void fill_publisher(ParticipantMessage *message, const RosterPublisher *p
                                    : LIVEKIT__DISCONNECT_REASON__UNKNOWN_REASON;
 }
 
+/* Everybody there, with what the list points to. */
+typedef struct {
+    ParticipantMessage *messages;
+    Livekit__ParticipantInfo **list;
+    unsigned count;
+} Everybody;
+
+static Everybody gather_everybody(const RoomRoster *roster)
+{
+    const unsigned count = room_roster_count(roster);
+    Everybody everybody = {
+        .messages = g_new0(ParticipantMessage, count + 1),
+        .list = g_new0(Livekit__ParticipantInfo *, count + 1),
+    };
+    for (unsigned i = 0; i < count; i++) {
+        const RosterPublisher *const publisher = room_roster_publisher(roster, i);
+        if (publisher->present) {
+            ParticipantMessage *const message = &everybody.messages[everybody.count];
+            fill_publisher(message, publisher, publisher->sid, false);
+            everybody.list[everybody.count++] = &message->info;
+        }
+    }
+    return everybody;
+}
+
+static void clear_everybody(Everybody *everybody)
+{
+    g_free(everybody->messages);
+    g_free(everybody->list);
+}
+
+static void fill_self(const RoomMessageSelf *self, Livekit__ParticipantInfo *info,
+                      Livekit__ParticipantPermission *permission)
+{
+    livekit__participant_info__init(info);
+    livekit__participant_permission__init(permission);
+    permission->can_subscribe = true;
+    permission->hidden = self->hidden;
+    info->sid = (char *)self->participant_sid;
+    info->identity = (char *)self->identity;
+    info->state = LIVEKIT__PARTICIPANT_INFO__STATE__JOINED;
+    info->permission = permission;
+}
+
+static void fill_room(const RoomMessageSelf *self, unsigned present, Livekit__Room *room)
+{
+    livekit__room__init(room);
+    room->sid = (char *)self->room_sid;
+    room->name = (char *)self->room_name;
+    room->num_participants = room->num_publishers = present;
+}
+
 GBytes *room_message_join(const RoomMessageSelf *self, const RoomRoster *roster)
 {
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     Livekit__JoinResponse join = LIVEKIT__JOIN_RESPONSE__INIT;
-    Livekit__Room room = LIVEKIT__ROOM__INIT;
-    Livekit__ParticipantInfo participant = LIVEKIT__PARTICIPANT_INFO__INIT;
-    Livekit__ParticipantPermission permission = LIVEKIT__PARTICIPANT_PERMISSION__INIT;
+    Livekit__Room room;
+    Livekit__ParticipantInfo participant;
+    Livekit__ParticipantPermission permission;
     Livekit__ServerInfo server = LIVEKIT__SERVER_INFO__INIT;
-    const unsigned count = room_roster_count(roster);
-    g_autofree ParticipantMessage *others = g_new0(ParticipantMessage, count + 1);
-    g_autofree Livekit__ParticipantInfo **list = g_new0(Livekit__ParticipantInfo *, count + 1);
-    unsigned present = 0;
-    for (unsigned i = 0; i < count; i++) {
-        const RosterPublisher *const publisher = room_roster_publisher(roster, i);
-        if (publisher->present) {
-            fill_publisher(&others[present], publisher, publisher->sid, false);
-            list[present] = &others[present].info;
-            present++;
-        }
-    }
-    room.sid = (char *)self->room_sid;
-    room.name = (char *)self->room_name;
-    room.num_participants = room.num_publishers = present;
-    permission.can_subscribe = true;
-    permission.hidden = self->hidden;
-    participant.sid = (char *)self->participant_sid;
-    participant.identity = (char *)self->identity;
-    participant.state = LIVEKIT__PARTICIPANT_INFO__STATE__JOINED;
-    participant.permission = &permission;
+    Everybody others = gather_everybody(roster);
+    fill_room(self, others.count, &room);
+    fill_self(self, &participant, &permission);
     server.version = (char *)SERVER_VERSION;
     server.protocol = PROTOCOL;
     join.room = &room;
     join.participant = &participant;
-    join.n_other_participants = present;
-    join.other_participants = list;
+    join.n_other_participants = others.count;
+    join.other_participants = others.list;
     join.server_version = (char *)SERVER_VERSION;
     join.subscriber_primary = true;
     join.ping_interval = PING_INTERVAL;
@@ -133,7 +167,40 @@ GBytes *room_message_join(const RoomMessageSelf *self, const RoomRoster *roster)
     join.server_info = &server;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN;
     response.join = &join;
+    GBytes *const bytes = pack(&response);
+    clear_everybody(&others);
+    return bytes;
+}
+
+GBytes *room_message_reconnect(void)
+{
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    Livekit__ReconnectResponse reconnect = LIVEKIT__RECONNECT_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT;
+    response.reconnect = &reconnect;
     return pack(&response);
+}
+
+GBytes *room_message_moved(const RoomMessageSelf *self, const char *token, const RoomRoster *roster)
+{
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    Livekit__RoomMovedResponse moved = LIVEKIT__ROOM_MOVED_RESPONSE__INIT;
+    Livekit__Room room;
+    Livekit__ParticipantInfo participant;
+    Livekit__ParticipantPermission permission;
+    Everybody others = gather_everybody(roster);
+    fill_room(self, others.count, &room);
+    fill_self(self, &participant, &permission);
+    moved.room = &room;
+    moved.token = (char *)token;
+    moved.participant = &participant;
+    moved.n_other_participants = others.count;
+    moved.other_participants = others.list;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_ROOM_MOVED;
+    response.room_moved = &moved;
+    GBytes *const bytes = pack(&response);
+    clear_everybody(&others);
+    return bytes;
 }
 
 GBytes *room_message_update(const RosterPublisher *publisher, const char *sid, bool left)

@@ -11,6 +11,10 @@ typedef struct {
 } RoomMessageSelf;
 
 GBytes *room_message_join(const RoomMessageSelf *self, const RoomRoster *roster);
+GBytes *room_message_reconnect(void);
+/* To the room of `self`, where everybody of the roster is too. */
+GBytes *room_message_moved(const RoomMessageSelf *self, const char *token,
+                           const RoomRoster *roster);
 /* The publisher as it is now; DISCONNECTED under `sid` when `left`. */
 GBytes *room_message_update(const RosterPublisher *publisher, const char *sid, bool left);
 

@@ -311,6 +311,23 @@ const RosterTrack *room_roster_find_track(const RoomRoster *roster, const char *
     return NULL;
 }
 
+MediaSourceStats room_roster_stats(const RoomRoster *roster)
+{
+    MediaSourceStats all = {0};
+    for (unsigned i = 0; i < roster->count; i++) {
+        const MediaSource *const source = roster->publishers[i].source;
+        if (source == NULL) {
+            continue;
+        }
+        const MediaSourceStats one = media_source_stats(source);
+        all.video_frames += one.video_frames;
+        all.audio_frames += one.audio_frames;
+        all.skipped += one.skipped;
+        all.video_number = i == 0 ? one.video_number : all.video_number;
+    }
+    return all;
+}
+
 void room_roster_listen(RoomRoster *roster, unsigned publisher, TrackKind kind, bool listens)
 {
     RosterPublisher *const chosen = &roster->publishers[publisher];

@@ -52,6 +52,9 @@ const RosterPublisher *room_roster_publisher(const RoomRoster *roster, unsigned 
 const RosterTrack *room_roster_find_track(const RoomRoster *roster, const char *sid,
                                           const RosterPublisher **ret_publisher);
 
+/* Of all publishers in the room together; the number is the first one's. */
+MediaSourceStats room_roster_stats(const RoomRoster *roster);
+
 /* A subscriber begins (true) or ends to take the track. */
 void room_roster_listen(RoomRoster *roster, unsigned publisher, TrackKind kind, bool listens);
 void room_roster_request_keyframe(RoomRoster *roster, unsigned publisher);

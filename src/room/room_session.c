@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "livekit.pb-c.h"
+#include "room/room_admission.h"
 #include "signal/access_token.h"
 
 #define MAX_FRAME_BYTES (1024u * 1024)
@@ -16,7 +17,7 @@ struct RoomSession {
     RoomSessionConfig config;
     RoomContext context;
     RoomSessionOut out;
-    char *identity;
+    char *identity, *room_name; /* it may be moved */
     char sid[ROSTER_SID_SIZE];
     SoupWebsocketConnection *socket; /* NULL once it closed */
     Subscriptions *subscriptions;    /* NULL until joined */
@@ -43,6 +44,14 @@ static void send_message(RoomSession *session, GBytes *message)
     if (session->socket != NULL &&
         soup_websocket_connection_get_state(session->socket) == SOUP_WEBSOCKET_STATE_OPEN) {
         soup_websocket_connection_send_message(session->socket, SOUP_WEBSOCKET_DATA_BINARY, owned);
+    }
+}
+
+static void close_socket(RoomSession *session)
+{
+    if (session->socket != NULL &&
+        soup_websocket_connection_get_state(session->socket) == SOUP_WEBSOCKET_STATE_OPEN) {
+        soup_websocket_connection_close(session->socket, SOUP_WEBSOCKET_CLOSE_NORMAL, NULL);
     }
 }
 
@@ -95,14 +104,55 @@ static void drop_socket(RoomSession *session)
     soup_websocket_connection_close(session->socket, SOUP_WEBSOCKET_CLOSE_GOING_AWAY, NULL);
 }
 
+static char *make_token(const RoomSession *session)
+{
+    const AccessTokenOptions options = {
+        .api_key = session->context.api_key,
+        .api_secret = session->context.api_secret,
+        .identity = session->identity,
+        .room = session->room_name,
+        .valid_seconds = TOKEN_SECONDS,
+        .recorder = session->config.hidden,
+    };
+    return access_token_new(&options);
+}
+
+static RoomMessageSelf self_of(const RoomSession *session)
+{
+    return (RoomMessageSelf){
+        .room_sid = session->context.room_sid,
+        .room_name = session->room_name,
+        .participant_sid = session->sid,
+        .identity = session->identity,
+        .hidden = session->config.hidden,
+    };
+}
+
+static void move(RoomSession *session)
+{
+    g_free(session->room_name);
+    session->room_name = room_moved_name(session->context.room_name);
+    room_roster_make_sid("PA_", session->sid);
+    g_autofree char *token = make_token(session);
+    const RoomMessageSelf self = self_of(session);
+    subscriptions_move(session->subscriptions);
+    send_message(session, room_message_moved(&self, token, session->context.roster));
+}
+
 static void fire(RoomSession *session, const Fault *fault)
 {
     if (fault->kind == FAULT_CLOSE_SOCKET) {
         drop_socket(session);
+    } else if (fault->kind == FAULT_LEAVE_MESSAGE &&
+               fault->leave_action == LIVEKIT__LEAVE_REQUEST__ACTION__RESUME) {
+        send_message(session, room_message_leave(fault->leave_action, fault->leave_reason));
+        close_socket(session);
     } else if (fault->kind == FAULT_LEAVE_MESSAGE) {
         room_session_leave(session, fault->leave_action, fault->leave_reason);
     } else if (fault->kind == FAULT_MALFORMED_SIGNAL) {
         send_broken_frames(session, fault->count);
+    } else if (fault->kind == FAULT_MOVE) {
+        move(session);
     }
 }
 
@@ -132,10 +182,7 @@ void room_session_sync(RoomSession *session)
 void room_session_leave(RoomSession *session, int action, int reason)
 {
     send_message(session, room_message_leave(action, reason));
-    if (session->socket != NULL &&
-        soup_websocket_connection_get_state(session->socket) == SOUP_WEBSOCKET_STATE_OPEN) {
-        soup_websocket_connection_close(session->socket, SOUP_WEBSOCKET_CLOSE_NORMAL, NULL);
-    }
+    close_socket(session);
     end(session);
 }
 
@@ -193,6 +240,9 @@ static void handle(RoomSession *session, const Livekit__SignalRequest *request)
         on_trickle(session, request->trickle);
     } else if (request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_SUBSCRIPTION) {
         on_subscription(session, request->subscription);
+    } else if (request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_SYNC_STATE &&
+               request->sync_state->subscription != NULL) {
+        on_subscription(session, request->sync_state->subscription);
     } else if (request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING) {
         send_message(session, room_message_pong(clock_wall_ns() / NS_PER_MS));
     } else if (request->message_case == LIVEKIT__SIGNAL_REQUEST__MESSAGE_PING_REQ) {
@@ -255,27 +305,13 @@ static void on_closed(SoupWebsocketConnection *socket, void *data)
 
 static void send_refresh_token(RoomSession *session)
 {
-    const AccessTokenOptions options = {
-        .api_key = session->context.api_key,
-        .api_secret = session->context.api_secret,
-        .identity = session->identity,
-        .room = session->context.room_name,
-        .valid_seconds = TOKEN_SECONDS,
-        .recorder = session->config.hidden,
-    };
-    g_autofree char *token = access_token_new(&options);
+    g_autofree char *token = make_token(session);
     send_message(session, room_message_refresh_token(token));
 }
 
 static void begin(RoomSession *session)
 {
-    const RoomMessageSelf self = {
-        .room_sid = session->context.room_sid,
-        .room_name = session->context.room_name,
-        .participant_sid = session->sid,
-        .identity = session->identity,
-        .hidden = session->config.hidden,
-    };
+    const RoomMessageSelf self = self_of(session);
     send_message(session, room_message_join(&self, session->context.roster));
     send_refresh_token(session);
     const NegotiationFaults faults = {
@@ -301,6 +337,40 @@ static gboolean on_slow_join(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static void take_socket(RoomSession *session, SoupWebsocketConnection *socket)
+{
+    forget_socket(session);
+    session->socket = g_object_ref(socket);
+    soup_websocket_connection_set_max_incoming_payload_size(socket, MAX_FRAME_BYTES);
+    g_signal_connect(socket, "message", G_CALLBACK(on_message), session);
+    g_signal_connect(socket, "closed", G_CALLBACK(on_closed), session);
+}
+
+void room_session_refuse_resume(SoupWebsocketConnection *socket)
+{
+    g_autoptr(GBytes) leave = room_message_leave(LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT,
+                                                 LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH);
+    soup_websocket_connection_send_message(socket, SOUP_WEBSOCKET_DATA_BINARY, leave);
+    soup_websocket_connection_close(socket, SOUP_WEBSOCKET_CLOSE_NORMAL, NULL);
+}
+
+bool room_session_resume(RoomSession *session, SoupWebsocketConnection *socket)
+{
+    if (session->subscriptions == NULL || session->has_ended) {
+        return false;
+    }
+    if (session->timer != 0) {
+        g_source_remove(session->timer);
+        session->timer = 0;
+    }
+    take_socket(session, socket);
+    send_message(session, room_message_reconnect());
+    send_refresh_token(session);
+    subscriptions_retell(session->subscriptions);
+    negotiation_restart(subscriptions_negotiation(session->subscriptions));
+    return true;
+}
+
 RoomSession *room_session_new(const RoomSessionConfig *config, const RoomContext *context,
                               SoupWebsocketConnection *socket, RoomSessionOut out)
 {
@@ -311,11 +381,9 @@ RoomSession *room_session_new(const RoomSessionConfig *config, const RoomContext
     session->identity = g_strdup(config->identity);
     session->config.identity = session->identity;
     room_roster_make_sid("PA_", session->sid);
-    session->socket = g_object_ref(socket);
+    session->room_name = g_strdup(context->room_name);
     session->joined_at_ns = now_at(session);
-    soup_websocket_connection_set_max_incoming_payload_size(socket, MAX_FRAME_BYTES);
-    g_signal_connect(socket, "message", G_CALLBACK(on_message), session);
-    g_signal_connect(socket, "closed", G_CALLBACK(on_closed), session);
+    take_socket(session, socket);
     const Fault *const slow = active_fault(session, FAULT_SLOW_JOIN);
     if (active_fault(session, FAULT_NO_JOIN) != NULL) {
         return session;
@@ -345,6 +413,7 @@ void room_session_free(RoomSession *session)
     forget_socket(session);
     g_free(session->last_candidate);
     g_free(session->identity);
+    g_free(session->room_name);
     g_free(session);
 }
 
@@ -356,6 +425,11 @@ unsigned room_session_id(const RoomSession *session)
 const char *room_session_identity(const RoomSession *session)
 {
     return session->identity;
+}
+
+const char *room_session_sid(const RoomSession *session)
+{
+    return session->sid;
 }
 
 void room_session_local(RoomSession *session, const MediaHubLocal *local)

@@ -28,6 +28,12 @@ void room_session_free(RoomSession *session);
 
 unsigned room_session_id(const RoomSession *session);
 const char *room_session_identity(const RoomSession *session);
+const char *room_session_sid(const RoomSession *session);
+
+/* Says on a new socket that there is no such session, and closes it. */
+void room_session_refuse_resume(SoupWebsocketConnection *socket);
+/* False when there is nothing to go on with. Otherwise a new socket takes the old one's place. */
+bool room_session_resume(RoomSession *session, SoupWebsocketConnection *socket);
 
 /* Tells the subscriber what changed in the roster and runs the script's faults that are due. */
 void room_session_sync(RoomSession *session);

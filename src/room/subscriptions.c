@@ -273,6 +273,23 @@ void subscriptions_sync(Subscriptions *subscriptions)
     }
 }
 
+void subscriptions_retell(Subscriptions *subscriptions)
+{
+    for (unsigned i = 0; i < room_roster_count(subscriptions->context.roster); i++) {
+        tell_publisher(subscriptions, room_roster_publisher(subscriptions->context.roster, i));
+    }
+}
+
+void subscriptions_move(Subscriptions *subscriptions)
+{
+    g_hash_table_remove_all(subscriptions->wanted);
+    for (unsigned i = 0; i < room_roster_count(subscriptions->context.roster); i++) {
+        unsubscribe(subscriptions, i, TRACK_AUDIO);
+        unsubscribe(subscriptions, i, TRACK_VIDEO);
+    }
+    remember_roster(subscriptions);
+}
+
 /* Listening begins with the connection, so that the first picture encoded is one that arrives. */
 void subscriptions_connected(Subscriptions *subscriptions)
 {

@@ -27,6 +27,10 @@ void subscriptions_free(Subscriptions *subscriptions);
 
 void subscriptions_want(Subscriptions *subscriptions, const char *track_sid, bool wants);
 void subscriptions_sync(Subscriptions *subscriptions);
+/* After a new socket: everybody is told again, whoever left meanwhile included. */
+void subscriptions_retell(Subscriptions *subscriptions);
+/* The subscriber was moved, and everybody with it: nothing is subscribed to any more. */
+void subscriptions_move(Subscriptions *subscriptions);
 /* The connection is up: publishers begin to encode for it. */
 void subscriptions_connected(Subscriptions *subscriptions);
 Negotiation *subscriptions_negotiation(Subscriptions *subscriptions);

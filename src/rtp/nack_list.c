@@ -28,7 +28,7 @@ NackList *nack_list_new(unsigned window)
     list->entries = calloc(window, sizeof *list->entries);
     require(list->entries);
     list->due_ns = CLOCK_NEVER;
-    list->timing = nack_timing(&(RoundTrip){0}, 0, false);
+    list->timing = nack_pace_timing(&(NackPace){0});
     return list;
 }
 

@@ -10,6 +10,9 @@
 #define PATIENCE_MIN_NS (250 * NS_PER_MS) /* a server that hangs for a moment answers then */
 #define PATIENCE_MAX_NS (2 * NS_PER_SECOND)
 
+#define LOSSY_NS (5 * NS_PER_SECOND)
+#define UNHEARD_NACKS 4
+
 /* Of four times at which the server heeds, three are heard even where a fifth of all packets is
  * lost; asking twice in between, or else six times, makes a lost NACK cost little. */
 #define ASKS_IN_PAIRS 8
@@ -50,4 +53,44 @@ NackTiming nack_timing(const RoundTrip *round_trip, int64_t lateness_ns, bool is
     const int64_t last_ns = (asks - 1) * timing.spacing_ns + answered_ns;
     timing.patience_ns = min(max(last_ns, PATIENCE_MIN_NS), PATIENCE_MAX_NS);
     return timing;
+}
+
+NackTiming nack_pace_timing(const NackPace *pace)
+{
+    return nack_timing(&pace->round_trip, pace->lateness_ns, pace->is_shared);
+}
+
+void nack_pace_late(NackPace *pace, int64_t late_ns)
+{
+    pace->lateness_ns = max(pace->lateness_ns, late_ns + late_ns / 4);
+}
+
+void nack_pace_reported(NackPace *pace, bool has_time)
+{
+    pace->is_shared = pace->is_shared || has_time;
+    pace->lateness_ns -= pace->lateness_ns / 16;
+}
+
+void nack_pace_asked(NackPace *pace, int64_t now_ns)
+{
+    pace->asked_ns = now_ns;
+    if (pace->unheard++ == 0)
+        pace->unheard_ns = now_ns;
+}
+
+void nack_pace_answered(NackPace *pace)
+{
+    pace->unheard = 0;
+}
+
+bool nack_pace_is_unheard(const NackPace *pace, int64_t now_ns)
+{
+    const int64_t patience_ns = HEEDS_AFTER_MAX_NS + 2 * round_trip_answer_ns(&pace->round_trip);
+    return pace->unheard >= UNHEARD_NACKS && now_ns - pace->unheard_ns >= patience_ns &&
+           now_ns - pace->asked_ns < patience_ns;
+}
+
+bool nack_pace_is_lossy(const NackPace *pace, int64_t now_ns)
+{
+    return pace->asked_ns != 0 && now_ns - pace->asked_ns < LOSSY_NS;
 }

@@ -18,3 +18,31 @@ typedef struct {
 /* `lateness_ns`: how late packets were that came by themselves. `is_shared`: the server knows the
  * round trip too, from receiver reports; before it assumes one. */
 NackTiming nack_timing(const RoundTrip *round_trip, int64_t lateness_ns, bool is_shared);
+
+/* What the timing follows from, and how the server answers, of one source. Zeroed at its start. */
+typedef struct {
+    RoundTrip round_trip;
+    bool is_shared;
+    int64_t lateness_ns; /* with a margin; fades */
+    int64_t asked_ns;    /* when something was asked for last; 0 = never */
+    int64_t unheard_ns;  /* since when no NACK was answered */
+    unsigned unheard;    /* NACKs since then */
+} NackPace;
+
+NackTiming nack_pace_timing(const NackPace *pace);
+
+/* A packet came by itself so long after one that was sent later. */
+void nack_pace_late(NackPace *pace, int64_t late_ns);
+
+/* A receiver report went out; `has_time`: the server can tell the round trip from it. */
+void nack_pace_reported(NackPace *pace, bool has_time);
+
+void nack_pace_asked(NackPace *pace, int64_t now_ns);
+/* Also where NACKs are known not to be heard, so that they are not counted. */
+void nack_pace_answered(NackPace *pace);
+
+/* Several NACKs in a row without an answer, longer than loss explains. */
+bool nack_pace_is_unheard(const NackPace *pace, int64_t now_ns);
+
+/* Something was asked for in the last seconds. */
+bool nack_pace_is_lossy(const NackPace *pace, int64_t now_ns);

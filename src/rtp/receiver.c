@@ -12,14 +12,7 @@
 
 #define VIDEO_WINDOW_PACKETS 1024 /* a key frame of 360 kB is 300 packets */
 #define AUDIO_WINDOW_PACKETS 256
-#define LOSSY_NS (5 * NS_PER_SECOND)
-#define UNHEARD_NACKS 4
-#define UNHEARD_NS (100 * NS_PER_MS) /* a server may ignore that long what it sent just now */
-
-#define RTX_HEADER_BYTES 2 /* the original sequence number, RFC 4588 section 4 */
 #define HISTORY_PACKETS 4096
-#define NO_PAYLOAD UINT8_MAX
-#define PAYLOAD_TYPES 128
 
 /* A packet whose sequence number is out of all proportion waits here for one that follows it
  * (RFC 3550 appendix A.1). */
@@ -33,8 +26,7 @@ struct Receiver {
     ReceiverConfig config;
     ReceiverOut out;
     LedgerRow *row;
-    uint8_t payload_index[PAYLOAD_TYPES];
-    uint8_t rtx_index[PAYLOAD_TYPES];
+    PayloadTable payloads;
 
     bool is_started;
     bool has_codec;
@@ -43,12 +35,7 @@ struct Receiver {
     unsigned lost_before;
     Reorder *reorder;
     NackList *nacks;
-    RoundTrip round_trip;
-    bool is_shared;      /* the round trip: a report of ours that tells it went out */
-    int64_t lateness_ns; /* of packets that were overtaken, with a margin; fades */
-    int64_t asked_ns;    /* when something was asked for last; 0 = never */
-    int64_t unheard_ns;  /* since when no NACK was answered */
-    unsigned unheard;    /* NACKs since then */
+    NackPace pace;
     int64_t highest_arrival_ns;
     bool highest_marker;
     ReceiveStatistics statistics;
@@ -56,18 +43,6 @@ struct Receiver {
     Candidate candidate;
     uint64_t came[HISTORY_PACKETS / 64]; /* which of the places behind `next` were filled */
 };
-
-static void index_payloads(Receiver *receiver)
-{
-    memset(receiver->payload_index, NO_PAYLOAD, sizeof receiver->payload_index);
-    memset(receiver->rtx_index, NO_PAYLOAD, sizeof receiver->rtx_index);
-    for (unsigned i = 0; i < receiver->config.payload_count; i++) {
-        const ReceiverPayload *payload = &receiver->config.payloads[i];
-        receiver->payload_index[payload->payload_type % PAYLOAD_TYPES] = (uint8_t)i;
-        if (payload->rtx_payload_type != 0)
-            receiver->rtx_index[payload->rtx_payload_type % PAYLOAD_TYPES] = (uint8_t)i;
-    }
-}
 
 static void set_defaults(ReceiverConfig *config)
 {
@@ -86,7 +61,7 @@ Receiver *receiver_new(const ReceiverConfig *config, ReceiverOut out)
     receiver->out = out;
     receiver->row = &config->counters->ledger.rows[STAGE_RECEIVE];
     set_defaults(&receiver->config);
-    index_payloads(receiver);
+    receiver->payloads = payload_table(config->payloads, config->payload_count);
     receiver->reorder = reorder_new(receiver->config.window_packets);
     receiver->nacks = nack_list_new(receiver->config.window_packets);
     atomic_store_explicit(&config->counters->ssrc, config->ssrc, memory_order_relaxed);
@@ -180,21 +155,12 @@ static void advance_to(Receiver *receiver, int64_t end)
     }
 }
 
-static bool is_known(const Receiver *receiver, const RtpPacket *packet, Codec *ret_codec)
-{
-    const uint8_t index = receiver->payload_index[packet->payload_type % PAYLOAD_TYPES];
-    if (index == NO_PAYLOAD)
-        return false;
-    *ret_codec = receiver->config.payloads[index].codec;
-    return true;
-}
-
 /* Files a packet whose place is `sequence`, not before `next` and inside the window. False when
  * there was no memory to keep it: its place stays missing. */
 static bool place_packet(Receiver *receiver, int64_t sequence, const RtpPacket *packet)
 {
     Codec codec = CODEC_UNKNOWN;
-    const bool known = is_known(receiver, packet, &codec);
+    const bool known = payload_table_codec(&receiver->payloads, packet, &codec);
     if (packet->payload_size == 0 || !known) {
         drop(receiver, packet->payload_size == 0 ? DROP_EMPTY : DROP_UNKNOWN_PAYLOAD);
         reorder_mark_nothing(receiver->reorder, sequence);
@@ -214,7 +180,7 @@ static void count_media(Receiver *receiver, const RtpPacket *packet)
 {
     TrackCounters *counters = receiver->config.counters;
     Codec codec;
-    if (!is_known(receiver, packet, &codec))
+    if (!payload_table_codec(&receiver->payloads, packet, &codec))
         return;
     if (!receiver->has_codec) {
         receiver->has_codec = true;
@@ -228,20 +194,18 @@ static void count_media(Receiver *receiver, const RtpPacket *packet)
     ledger_add(&counters->bytes, packet->payload_size);
 }
 
+/* For what is missing from now on. */
 static void update_timing(Receiver *receiver)
 {
-    const NackTiming timing =
-        nack_timing(&receiver->round_trip, receiver->lateness_ns, receiver->is_shared);
+    const NackTiming timing = nack_pace_timing(&receiver->pace);
     nack_list_set_timing(receiver->nacks, &timing);
 }
 
 /* It came by itself, after others that were sent later. */
 static void note_lateness(Receiver *receiver, int64_t sequence, int64_t arrival_ns)
 {
-    const int64_t late_ns = arrival_ns - nack_list_missing_since(receiver->nacks, sequence);
-    if (late_ns + late_ns / 4 <= receiver->lateness_ns)
-        return;
-    receiver->lateness_ns = late_ns + late_ns / 4;
+    const int64_t since_ns = nack_list_missing_since(receiver->nacks, sequence);
+    nack_pace_late(&receiver->pace, arrival_ns - since_ns);
     update_timing(receiver);
 }
 
@@ -255,7 +219,9 @@ static void push_behind(Receiver *receiver, int64_t sequence, const RtpPacket *p
         drop(receiver, is_there ? DROP_DUPLICATE : DROP_LATE);
         return;
     }
-    if (!place_packet(receiver, sequence, packet))
+    RtpPacket late = *packet;
+    late.is_late = true;
+    if (!place_packet(receiver, sequence, &late))
         return;
     count_media(receiver, packet);
     /* sound is sent again as it was */
@@ -264,7 +230,7 @@ static void push_behind(Receiver *receiver, int64_t sequence, const RtpPacket *p
         note_lateness(receiver, sequence, packet->arrival_ns);
     const bool was_asked = nack_list_remove(receiver->nacks, sequence);
     if (is_rtx || was_asked) {
-        receiver->unheard = 0;
+        nack_pace_answered(&receiver->pace);
         ledger_add(&receiver->config.counters->recovered, 1);
     }
     drain(receiver);
@@ -340,7 +306,7 @@ static void receive_in_place(Receiver *receiver, int64_t sequence, const RtpPack
 {
     Codec codec;
     receive_statistics_packet(&receiver->statistics, sequence);
-    if (packet->payload_size > 0 && is_known(receiver, packet, &codec)) {
+    if (packet->payload_size > 0 && payload_table_codec(&receiver->payloads, packet, &codec)) {
         const uint32_t clock_rate = codec_clock_rate(codec);
         receive_statistics_jitter(&receiver->statistics, packet->timestamp, packet->arrival_ns,
                                   clock_rate);
@@ -394,31 +360,11 @@ static void push_main(Receiver *receiver, const RtpPacket *packet)
     receive_in_place(receiver, sequence_extend(receiver->highest, packet->sequence), packet);
 }
 
-/* RFC 4588 section 4: the original number, then the original payload. DROP_COUNT means that it is
- * one. */
-static DropReason unwrap(const Receiver *receiver, const RtpPacket *packet, RtpPacket *ret_original)
-{
-    if (packet->payload_size == 0)
-        return DROP_EMPTY; /* the server's bandwidth probe */
-    const uint8_t index = receiver->rtx_index[packet->payload_type % PAYLOAD_TYPES];
-    if (index == NO_PAYLOAD)
-        return DROP_UNKNOWN_PAYLOAD;
-    ByteReader reader = byte_reader(packet->payload, packet->payload_size);
-    *ret_original = *packet;
-    ret_original->sequence = bytes_read_u16(&reader);
-    if (reader.failed)
-        return DROP_MALFORMED;
-    ret_original->payload_size = packet->payload_size - RTX_HEADER_BYTES;
-    ret_original->payload = packet->payload + RTX_HEADER_BYTES;
-    ret_original->ssrc = receiver->config.ssrc;
-    ret_original->payload_type = receiver->config.payloads[index].payload_type;
-    return DROP_COUNT;
-}
-
 static void push_rtx(Receiver *receiver, const RtpPacket *packet)
 {
     RtpPacket original;
-    const DropReason reason = unwrap(receiver, packet, &original);
+    const DropReason reason =
+        payload_table_unwrap(&receiver->payloads, packet, receiver->config.ssrc, &original);
     if (reason != DROP_COUNT) {
         drop(receiver, reason);
         return;
@@ -476,11 +422,8 @@ unsigned receiver_take_nacks(Receiver *receiver, int64_t now_ns, uint16_t *seque
     const unsigned taken = nack_list_take(receiver->nacks, receiver->next, receiver->highest + 1,
                                           now_ns, sequences, max);
     ledger_add(&receiver->config.counters->nacks, taken);
-    if (taken == 0)
-        return 0;
-    receiver->asked_ns = now_ns;
-    if (receiver->unheard++ == 0)
-        receiver->unheard_ns = now_ns;
+    if (taken > 0)
+        nack_pace_asked(&receiver->pace, now_ns);
     return taken;
 }
 
@@ -489,8 +432,7 @@ bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *
     if (!receiver->is_started)
         return false;
     receive_statistics_report(&receiver->statistics, receiver->config.ssrc, now_ns, ret_block);
-    receiver->is_shared = receiver->is_shared || ret_block->last_sr != 0;
-    receiver->lateness_ns -= receiver->lateness_ns / 16;
+    nack_pace_reported(&receiver->pace, ret_block->last_sr != 0);
     update_timing(receiver);
     TrackCounters *counters = receiver->config.counters;
     ledger_add(&counters->expected, receiver->statistics.expected_last);
@@ -502,7 +444,7 @@ bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *
 
 void receiver_set_round_trip(Receiver *receiver, const RoundTrip *round_trip)
 {
-    receiver->round_trip = *round_trip;
+    receiver->pace.round_trip = *round_trip;
     update_timing(receiver);
 }
 
@@ -512,9 +454,10 @@ bool receiver_original(const Receiver *receiver, const RtpPacket *packet, RtpPac
     if (packet->ssrc == receiver->config.ssrc)
         *ret_original = *packet;
     else if (receiver->config.rtx_ssrc == 0 || packet->ssrc != receiver->config.rtx_ssrc ||
-             unwrap(receiver, packet, ret_original) != DROP_COUNT)
+             payload_table_unwrap(&receiver->payloads, packet, receiver->config.ssrc,
+                                  ret_original) != DROP_COUNT)
         return false;
-    return is_known(receiver, ret_original, ret_codec);
+    return payload_table_codec(&receiver->payloads, ret_original, ret_codec);
 }
 
 void receiver_skip_to(Receiver *receiver, uint16_t sequence)
@@ -526,26 +469,23 @@ void receiver_skip_to(Receiver *receiver, uint16_t sequence)
 
 void receiver_hold(Receiver *receiver, int64_t until_ns)
 {
-    receiver->unheard = 0;
     nack_list_hold(receiver->nacks, until_ns);
 }
 
 bool receiver_is_unheard(const Receiver *receiver, int64_t now_ns)
 {
-    const int64_t answer_ns = round_trip_answer_ns(&receiver->round_trip);
-    return receiver->unheard >= UNHEARD_NACKS &&
-           now_ns - receiver->unheard_ns >= UNHEARD_NS + 2 * answer_ns;
+    return nack_pace_is_unheard(&receiver->pace, now_ns);
 }
 
 void receiver_ask_again(Receiver *receiver, int64_t now_ns)
 {
-    receiver->unheard = 0;
+    nack_pace_answered(&receiver->pace);
     nack_list_restart(receiver->nacks, receiver->next, receiver->highest + 1, now_ns);
 }
 
 bool receiver_is_lossy(const Receiver *receiver, int64_t now_ns)
 {
-    return receiver->asked_ns != 0 && now_ns - receiver->asked_ns < LOSSY_NS;
+    return nack_pace_is_lossy(&receiver->pace, now_ns);
 }
 
 void receiver_flush(Receiver *receiver, int64_t now_ns)

@@ -5,18 +5,11 @@
 
 #include "flow/packet.h"
 #include "flow/track.h"
+#include "rtp/payload_table.h"
 #include "rtp/round_trip.h"
 #include "rtp/rtcp.h"
 
 typedef struct Receiver Receiver;
-
-#define RECEIVER_MAX_PAYLOAD_TYPES 16
-
-typedef struct {
-    uint8_t payload_type;
-    Codec codec;
-    uint8_t rtx_payload_type; /* 0 = none */
-} ReceiverPayload;
 
 typedef struct {
     uint32_t ssrc;
@@ -68,7 +61,7 @@ void receiver_skip_to(Receiver *receiver, uint16_t sequence);
 void receiver_hold(Receiver *receiver, int64_t until_ns);
 
 /* Several NACKs in a row got no answer at all, longer than loss explains. Counted anew from each
- * retransmission, receiver_hold() and receiver_ask_again() on. */
+ * retransmission and receiver_ask_again() on. */
 bool receiver_is_unheard(const Receiver *receiver, int64_t now_ns);
 
 /* The sender was deaf to NACKs until now: asks again for all that is missing. */

@@ -11,9 +11,9 @@
 
 struct Handshake {
     HandshakeOut out;
-    char *url_text, *token, *ca_file;
+    char *url_text, *token, *ca_file, *resume_sid;
     int64_t timeout_ns;
-    bool auto_subscribe;
+    SessionQuery query;
     SocketWatch *watch;
 
     ServerUrl *url;
@@ -57,10 +57,10 @@ static void finish(Handshake *handshake)
     g_cancellable_cancel(handshake->cancellable);
 }
 
-static void fail(Handshake *handshake, const Outcome *failure)
+static void fail(Handshake *handshake, const Outcome *failure, bool was_refused)
 {
     finish(handshake);
-    handshake->out.failed(handshake->out.owner, failure);
+    handshake->out.failed(handshake->out.owner, failure, was_refused);
 }
 
 static void fail_refused(Handshake *handshake, int validate_status, const char *text)
@@ -73,7 +73,7 @@ static void fail_refused(Handshake *handshake, int validate_status, const char *
     };
     Outcome failure;
     join_failure_from_refusal(handshake->url, &refusal, &failure);
-    fail(handshake, &failure);
+    fail(handshake, &failure, true);
 }
 
 static gboolean on_accept_certificate(SoupMessage *message, GTlsCertificate *certificate,
@@ -88,7 +88,7 @@ static gboolean on_accept_certificate(SoupMessage *message, GTlsCertificate *cer
 
 static void new_message(Handshake *handshake, bool validate)
 {
-    g_autoptr(GUri) uri = server_url_rtc(handshake->url, validate, handshake->auto_subscribe);
+    g_autoptr(GUri) uri = server_url_rtc(handshake->url, validate, &handshake->query);
     g_autofree char *bearer = g_strconcat("Bearer ", handshake->token, NULL);
     drop_message(handshake);
     handshake->message = soup_message_new_from_uri(SOUP_METHOD_GET, uri);
@@ -147,7 +147,7 @@ static void open_failed(Handshake *handshake, const GError *error)
     }
     Outcome failure;
     join_failure_from_error(handshake->url, error, handshake->tls_problems, &failure);
-    fail(handshake, &failure);
+    fail(handshake, &failure, false);
 }
 
 static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
@@ -208,7 +208,7 @@ static gboolean on_start(gpointer data)
     clear_source(&handshake->start_source);
     Outcome failure;
     if (!prepare(handshake, &failure)) {
-        fail(handshake, &failure);
+        fail(handshake, &failure, false);
         return G_SOURCE_REMOVE;
     }
     new_message(handshake, false);
@@ -231,11 +231,11 @@ static gboolean on_deadline(gpointer data)
                 "runs, and firewalls.",
                 handshake->url->host, handshake->url->port,
                 (double)handshake->timeout_ns / (double)NS_PER_SECOND);
-    fail(handshake, &failure);
+    fail(handshake, &failure, false);
     return G_SOURCE_REMOVE;
 }
 
-Handshake *handshake_new(const SignalClientConfig *config, HandshakeOut out)
+Handshake *handshake_new(const HandshakeConfig *config, HandshakeOut out)
 {
     Handshake *handshake = g_new0(Handshake, 1);
     handshake->out = out;
@@ -244,14 +244,16 @@ Handshake *handshake_new(const SignalClientConfig *config, HandshakeOut out)
     /* GLib takes absolute paths only */
     handshake->ca_file =
         config->ca_file != NULL ? g_canonicalize_filename(config->ca_file, NULL) : NULL;
-    handshake->timeout_ns = config->connect_timeout_ns;
-    handshake->auto_subscribe = config->auto_subscribe;
+    handshake->timeout_ns = config->timeout_ns;
+    handshake->resume_sid = g_strdup(config->query.resume_sid);
+    handshake->query = config->query;
+    handshake->query.resume_sid = handshake->resume_sid;
     handshake->watch = config->watch;
     handshake->cancellable = g_cancellable_new();
     handshake->start_source = attach(g_idle_source_new(), on_start, handshake);
     g_source_set_priority(handshake->start_source, G_PRIORITY_DEFAULT);
-    if (config->connect_timeout_ns > 0) {
-        const int64_t timeout_ms = config->connect_timeout_ns / NS_PER_MS;
+    if (config->timeout_ns > 0) {
+        const int64_t timeout_ms = config->timeout_ns / NS_PER_MS;
         handshake->deadline_source = attach(
             g_timeout_source_new((guint)CLAMP(timeout_ms, 1, 3600 * 1000)), on_deadline, handshake);
     }
@@ -269,6 +271,7 @@ void handshake_free(Handshake *handshake)
     g_free(handshake->url_text);
     g_free(handshake->token);
     g_free(handshake->ca_file);
+    g_free(handshake->resume_sid);
     g_free(handshake);
 }
 

@@ -6,7 +6,7 @@
 
 #include "flow/outcome.h"
 #include "signal/server_url.h"
-#include "signal/signal_client.h"
+#include "signal/socket_watch.h"
 
 typedef struct Handshake Handshake;
 
@@ -14,11 +14,19 @@ typedef struct {
     void *owner;
     /* The connection's reference is the owner's. */
     void (*opened)(void *owner, SoupWebsocketConnection *connection);
-    void (*failed)(void *owner, const Outcome *failure);
+    /* `was_refused`: the server, or a proxy in front of it, answered; else nobody did. */
+    void (*failed)(void *owner, const Outcome *failure, bool was_refused);
 } HandshakeOut;
 
-/* Calls back later, never at once. */
-Handshake *handshake_new(const SignalClientConfig *config, HandshakeOut out);
+typedef struct {
+    const char *url, *token, *ca_file;
+    int64_t timeout_ns; /* 0: none */
+    SocketWatch *watch; /* borrowed; or NULL */
+    SessionQuery query;
+} HandshakeConfig;
+
+/* Copies what it needs of the configuration. Calls back later, never at once. */
+Handshake *handshake_new(const HandshakeConfig *config, HandshakeOut out);
 void handshake_free(Handshake *handshake);
 
 /* Where we connect to; NULL as long as nothing was opened. */

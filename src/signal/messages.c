@@ -5,6 +5,8 @@
 
 #define SID_MAX_BYTES 63
 #define CANDIDATE_MAX_BYTES 4096
+#define MAX_MIDS 4096
+#define TOKEN_MAX_BYTES (16 * 1024)
 #define MEMORY_PER_BYTE 16
 #define MEMORY_AT_LEAST (64 * 1024)
 #define MEMORY_AT_MOST (64 * 1024 * 1024)
@@ -140,4 +142,20 @@ bool message_sid_is_valid(const char *sid)
             return false;
     }
     return true;
+}
+
+GHashTable *message_mids(const Livekit__SessionDescription *offer)
+{
+    GHashTable *mids = g_hash_table_new(g_str_hash, g_str_equal);
+    for (size_t i = 0; i < MIN(offer->n_mid_to_track_id, MAX_MIDS); i++) {
+        const Livekit__SessionDescription__MidToTrackIdEntry *entry = offer->mid_to_track_id[i];
+        if (message_sid_is_valid(entry->value) && message_sid_is_valid(entry->key))
+            g_hash_table_insert(mids, entry->key, entry->value);
+    }
+    return mids;
+}
+
+bool message_token_is_valid(const char *token)
+{
+    return strnlen(token, TOKEN_MAX_BYTES + 1) <= TOKEN_MAX_BYTES && g_str_is_ascii(token);
 }

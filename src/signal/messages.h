@@ -32,5 +32,11 @@ char *message_text(const char *text, size_t max_bytes);
 /* A sid goes into logs and lookups: 1..63 printable ASCII characters. */
 bool message_sid_is_valid(const char *sid);
 
+/* mid -> track sid of an offer's sections, borrowed from it; what makes no sense is left out. */
+GHashTable *message_mids(const Livekit__SessionDescription *offer);
+
+/* At most 16 KiB of ASCII. */
+bool message_token_is_valid(const char *token);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Livekit__SignalResponse, signal_response_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Livekit__SignalRequest, signal_request_free)

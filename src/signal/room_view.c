@@ -327,6 +327,8 @@ void room_view_clear(RoomView *view)
     g_autoptr(GList) all = g_hash_table_get_values(view->participants);
     for (GList *item = all; item != NULL; item = item->next)
         participant_leave(view, item->data);
+    /* we may be moved back to them */
+    g_hash_table_remove_all(view->left);
 }
 
 void room_view_silence(RoomView *view)

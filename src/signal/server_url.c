@@ -70,15 +70,19 @@ void server_url_free(ServerUrl *url)
     g_free(url);
 }
 
-GUri *server_url_rtc(const ServerUrl *url, bool validate, bool auto_subscribe)
+GUri *server_url_rtc(const ServerUrl *url, bool validate, const SessionQuery *session)
 {
     g_autofree char *path = g_strconcat(url->path, validate ? "/rtc/validate" : "/rtc", NULL);
     /* a known sdk keeps codec changes on the same SSRC; browser fields stay empty */
-    g_autofree char *query = g_strdup_printf("protocol=16&sdk=cpp&version=" ROOMTAPE_VERSION
-                                             "&os=linux&auto_subscribe=%d"
-                                             "&adaptive_stream=0&client_protocol=0",
-                                             auto_subscribe);
+    g_autoptr(GString) query = g_string_new("protocol=16&sdk=cpp&version=" ROOMTAPE_VERSION
+                                            "&os=linux&adaptive_stream=0&client_protocol=0");
+    g_string_append_printf(query, "&auto_subscribe=%d", session->auto_subscribe);
+    if (session->resume_sid != NULL) {
+        g_autofree char *sid = g_uri_escape_string(session->resume_sid, NULL, FALSE);
+        g_string_append_printf(query, "&reconnect=1&sid=%s&reconnect_reason=%d", sid,
+                               session->resume_reason);
+    }
     return g_uri_build(G_URI_FLAGS_ENCODED_QUERY | G_URI_FLAGS_ENCODED_PATH,
-                       url->is_tls ? "https" : "http", NULL, url->host, url->port, path, query,
+                       url->is_tls ? "https" : "http", NULL, url->host, url->port, path, query->str,
                        NULL);
 }

@@ -21,5 +21,12 @@ ServerUrl *server_url_parse(const char *text, GError **error);
 void server_url_free(ServerUrl *url);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ServerUrl, server_url_free)
 
+/* What a session is asked for; `resume_sid` is our own PA_ sid in it, NULL for a new session. */
+typedef struct {
+    bool auto_subscribe;
+    const char *resume_sid;
+    int resume_reason; /* livekit's ReconnectReason */
+} SessionQuery;
+
 /* BASE/rtc?QUERY and BASE/rtc/validate?QUERY; the token is never a part of it. */
-GUri *server_url_rtc(const ServerUrl *url, bool validate, bool auto_subscribe);
+GUri *server_url_rtc(const ServerUrl *url, bool validate, const SessionQuery *session);

@@ -1,130 +1,83 @@
 #include "signal/signal_client.h"
 
-#include <libsoup/soup.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "signal/handshake.h"
 #include "signal/join_failure.h"
 #include "signal/join_message.h"
 #include "signal/messages.h"
 #include "signal/requests.h"
 #include "signal/signal_client_private.h"
-#include "signal/signal_guard.h"
+#include "signal/signal_pings.h"
+#include "signal/signal_socket.h"
 
-#define PING_INTERVAL_SECONDS 5
-#define PING_TIMEOUT_SECONDS 15
 #define TEXT_MAX_BYTES 256
-#define TOKEN_MAX_BYTES (16 * 1024)
-#define MAX_MIDS 4096
 
 /* Counted references: a callback may free the client while a message is being worked through. */
 struct SignalClient {
-    SignalClientOut out; /* empty when nothing is to be told any more */
-    Handshake *handshake;
-    SoupWebsocketConnection *connection;
+    SignalClientOut out;  /* empty when nothing is to be told any more */
+    SignalSocket *socket; /* NULL while there is none */
     RoomView *room;
-    char *token;
+    SyncState *sync;
+    char *url, *token, *ca_file;
+    SocketWatch *watch;
     char *own_sid;
-    bool is_joined;
+    bool auto_subscribe;
+    bool is_joined, is_resuming; /* the first message of a new socket is awaited */
+    SyncChannel channels[SYNC_MAX_CHANNELS];
+    unsigned channel_count;
 
-    GSource *ping_source, *join_source;
-    int64_t join_timeout_ns, ping_timeout_ns;
-    int64_t last_heard_ns, ping_sent_ns, ping_timestamp_ms;
+    SignalPings *pings; /* NULL before a join */
+    int64_t answer_timeout_ns;
     SignalStats stats;
 };
 
-static void clear_source(GSource **source)
-{
-    if (*source == NULL)
-        return;
-    g_source_destroy(*source);
-    g_source_unref(*source);
-    *source = NULL;
-}
-
-static GSource *timer(int64_t interval_ns, GSourceFunc fn, SignalClient *client)
-{
-    const int64_t interval_ms = CLAMP(interval_ns / NS_PER_MS, 1, 3600 * 1000);
-    GSource *source = g_timeout_source_new((guint)interval_ms);
-    g_source_set_callback(source, fn, client, NULL);
-    g_source_attach(source, g_main_context_get_thread_default());
-    return source;
-}
-
 static void send_bytes(SignalClient *client, GBytes *request)
 {
-    if (client->connection != NULL &&
-        soup_websocket_connection_get_state(client->connection) == SOUP_WEBSOCKET_STATE_OPEN &&
-        signal_guard_may_send(client->connection, g_bytes_get_size(request)))
-        soup_websocket_connection_send_message(client->connection, SOUP_WEBSOCKET_DATA_BINARY,
-                                               request);
-    g_bytes_unref(request);
+    if (client->socket != NULL)
+        signal_socket_send(client->socket, request);
+    else
+        g_bytes_unref(request);
 }
 
-/* The closing handshake goes on by itself; the reference ends with it. */
-static void let_go(SoupWebsocketConnection *connection)
+static void hang_up(SignalClient *client)
 {
-    const SoupWebsocketState state = soup_websocket_connection_get_state(connection);
-    if (state == SOUP_WEBSOCKET_STATE_CLOSED) {
-        g_object_unref(connection);
-        return;
-    }
-    g_signal_connect(connection, "closed", G_CALLBACK(g_object_unref), NULL);
-    if (state == SOUP_WEBSOCKET_STATE_OPEN)
-        soup_websocket_connection_close(connection, SOUP_WEBSOCKET_CLOSE_NORMAL, NULL);
+    if (client->pings != NULL)
+        signal_pings_stop(client->pings);
+    g_clear_pointer(&client->socket, signal_socket_free);
 }
 
-/* Nothing is told after it. */
-static void fall_silent(SignalClient *client)
+static void fail(SignalClient *client, SignalFailure failure, OutcomeCode code,
+                 const char *sentence)
 {
-    client->out = (SignalClientOut){0};
-    room_view_silence(client->room);
-    clear_source(&client->ping_source);
-    clear_source(&client->join_source);
-    if (client->connection == NULL)
-        return;
-    g_signal_handlers_disconnect_by_data(client->connection, client);
-    let_go(g_steal_pointer(&client->connection));
+    hang_up(client);
+    if (client->out.failed != NULL)
+        client->out.failed(client->out.owner, failure, code, sentence);
 }
 
-static void fail(SignalClient *client, OutcomeCode code, const char *sentence)
+static void fail_here(SignalClient *client, SignalFailure failure, const char *why)
 {
-    const SignalClientOut out = client->out;
-    fall_silent(client);
-    if (out.failed != NULL)
-        out.failed(out.owner, code, sentence, client->is_joined);
-}
-
-static void fail_lost(SignalClient *client, const char *why)
-{
-    const ServerUrl *url = handshake_url(client->handshake);
+    const ServerUrl *url = signal_socket_url(client->socket);
     g_autofree char *sentence = g_strdup_printf("The signalling connection to %s:%d was lost: %s.",
                                                 url->host, url->port, why);
-    fail(client, CODE_SERVER_UNREACHABLE, sentence);
+    fail(client, failure, CODE_SERVER_UNREACHABLE, sentence);
 }
 
-static gboolean on_ping_timer(gpointer data)
+static void fail_lost(void *owner, const char *why)
 {
-    SignalClient *client = data;
-    const int64_t now_ns = clock_monotonic_ns();
-    if (now_ns - client->last_heard_ns >= client->ping_timeout_ns) {
-        fail_lost(client, "the server no longer answers pings");
-        return G_SOURCE_REMOVE;
-    }
-    client->ping_sent_ns = now_ns;
-    client->ping_timestamp_ms = clock_wall_ns() / NS_PER_MS;
-    send_bytes(client, request_ping(client->ping_timestamp_ms, client->stats.rtt_ns / NS_PER_MS));
-    return G_SOURCE_CONTINUE;
+    SignalClient *client = owner;
+    const bool has_session = client->is_joined && !client->is_resuming;
+    fail_here(client, has_session ? SIGNAL_LOST : SIGNAL_UNREACHABLE, why);
 }
 
-static void start_pings(SignalClient *client, const Livekit__JoinResponse *join)
+static void on_send(void *owner, GBytes *request)
 {
-    const int interval = join->ping_interval > 0 ? join->ping_interval : PING_INTERVAL_SECONDS;
-    const int timeout = join->ping_timeout > 0 ? join->ping_timeout : PING_TIMEOUT_SECONDS;
-    client->ping_timeout_ns = CLAMP(timeout, 1, 300) * NS_PER_SECOND;
-    client->ping_source = timer(CLAMP(interval, 1, 60) * NS_PER_SECOND, on_ping_timer, client);
+    send_bytes(owner, request);
+}
+
+static void on_unanswered(void *owner)
+{
+    fail_lost(owner, "the server no longer answers pings");
 }
 
 static void tell_joined(SignalClient *client, const Livekit__JoinResponse *join)
@@ -162,21 +115,49 @@ static void update_participants(SignalClient *client, Livekit__ParticipantInfo *
     }
 }
 
+/* It answered a resume with a join: a new session, which we did not ask for. */
+static void refuse_new_session(SignalClient *client)
+{
+    send_bytes(client, request_leave());
+    fail_here(client, SIGNAL_REFUSED, "the server does not know our session any more");
+}
+
 static void on_join(SignalClient *client, const Livekit__JoinResponse *join)
 {
+    if (client->is_resuming) {
+        refuse_new_session(client);
+        return;
+    }
     if (!join_message_may_subscribe(join)) {
         send_bytes(client, request_leave());
-        fail(client, CODE_SUBSCRIPTION_DENIED,
+        fail(client, SIGNAL_REFUSED, CODE_SUBSCRIPTION_DENIED,
              "The access token does not let us subscribe to tracks: it needs the grant "
              "canSubscribe.");
         return;
     }
-    clear_source(&client->join_source);
     client->is_joined = true;
     client->own_sid = message_text(join->participant != NULL ? join->participant->sid : "", 63);
-    start_pings(client, join);
+    client->pings = signal_pings_new(
+        join, (SignalPingsOut){.owner = client, .send = on_send, .unanswered = on_unanswered});
+    signal_pings_start(client->pings);
     tell_joined(client, join);
     update_participants(client, join->other_participants, join->n_other_participants);
+}
+
+static bool is_published(void *owner, const char *track_sid)
+{
+    return room_view_find_track(owner, track_sid, NULL) != NULL;
+}
+
+static void on_reconnect(SignalClient *client)
+{
+    client->is_resuming = false;
+    signal_pings_start(client->pings);
+    sync_state_prune(client->sync, is_published, client->room);
+    send_bytes(client, sync_state_request(client->sync, client->auto_subscribe, client->channels,
+                                          client->channel_count));
+    if (client->out.resumed != NULL)
+        client->out.resumed(client->out.owner);
 }
 
 static void on_offer(SignalClient *client, const Livekit__SessionDescription *offer)
@@ -185,12 +166,8 @@ static void on_offer(SignalClient *client, const Livekit__SessionDescription *of
         client->stats.malformed++;
         return;
     }
-    g_autoptr(GHashTable) mids = g_hash_table_new(g_str_hash, g_str_equal);
-    for (size_t i = 0; i < MIN(offer->n_mid_to_track_id, MAX_MIDS); i++) {
-        const Livekit__SessionDescription__MidToTrackIdEntry *entry = offer->mid_to_track_id[i];
-        if (message_sid_is_valid(entry->value) && message_sid_is_valid(entry->key))
-            g_hash_table_insert(mids, entry->key, entry->value);
-    }
+    g_autoptr(GHashTable) mids = message_mids(offer);
+    sync_state_offer(client->sync, offer->sdp, offer->id);
     if (client->out.offer != NULL)
         client->out.offer(client->out.owner, offer->sdp, offer->id, mids);
 }
@@ -212,15 +189,10 @@ static void on_trickle(SignalClient *client, const Livekit__TrickleRequest *tric
 
 static LeaveAction leave_action(const Livekit__LeaveRequest *leave)
 {
-    switch (leave->action) {
-    case LIVEKIT__LEAVE_REQUEST__ACTION__RESUME:
+    if (leave->action == LIVEKIT__LEAVE_REQUEST__ACTION__RESUME)
         return LEAVE_RESUME;
-    case LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT:
+    if (leave->action == LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT)
         return LEAVE_RECONNECT;
-    case LIVEKIT__LEAVE_REQUEST__ACTION__DISCONNECT:
-    case _LIVEKIT__LEAVE_REQUEST__ACTION_IS_INT_SIZE:
-        break;
-    }
     return leave->can_reconnect ? LEAVE_RECONNECT : LEAVE_DISCONNECT;
 }
 
@@ -229,14 +201,14 @@ static void on_leave(SignalClient *client, const Livekit__LeaveRequest *leave)
     const int reason = (int)leave->reason;
     if (!client->is_joined) {
         Outcome failure;
-        join_failure_from_leave(handshake_url(client->handshake), reason, &failure);
-        fail(client, failure.code, failure.sentence);
+        join_failure_from_leave(signal_socket_url(client->socket), reason, &failure);
+        fail(client, SIGNAL_REFUSED, failure.code, failure.sentence);
         return;
     }
-    const SignalClientOut out = client->out;
-    fall_silent(client);
-    if (out.leave != NULL)
-        out.leave(out.owner, leave_action(leave), reason, disconnect_reason_name(reason));
+    hang_up(client);
+    if (client->out.leave != NULL)
+        client->out.leave(client->out.owner, leave_action(leave), reason,
+                          disconnect_reason_name(reason));
 }
 
 static void on_room(SignalClient *client, const Livekit__Room *room)
@@ -250,10 +222,9 @@ static void on_room(SignalClient *client, const Livekit__Room *room)
 
 static void on_refresh_token(SignalClient *client, const char *token)
 {
-    const size_t length = strnlen(token, TOKEN_MAX_BYTES + 1);
-    if (length == 0)
+    if (token[0] == '\0')
         return;
-    if (length > TOKEN_MAX_BYTES || !g_str_is_ascii(token)) {
+    if (!message_token_is_valid(token)) {
         client->stats.malformed++;
         return;
     }
@@ -296,12 +267,6 @@ static void on_subscription(SignalClient *client, const Livekit__SubscriptionRes
         client->out.subscription_failed(client->out.owner, response->track_sid, (int)response->err);
 }
 
-static void on_pong(SignalClient *client, const Livekit__Pong *pong)
-{
-    if (client->ping_sent_ns != 0 && pong->last_ping_timestamp == client->ping_timestamp_ms)
-        client->stats.rtt_ns = clock_monotonic_ns() - client->ping_sent_ns;
-}
-
 static void dispatch(SignalClient *client, const Livekit__SignalResponse *response)
 {
     switch (response->message_case) {
@@ -331,7 +296,7 @@ static void dispatch(SignalClient *client, const Livekit__SignalResponse *respon
         on_refresh_token(client, response->refresh_token);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_PONG_RESP:
-        on_pong(client, response->pong_resp);
+        signal_pings_pong(client->pings, response->pong_resp);
         break;
     case LIVEKIT__SIGNAL_RESPONSE__MESSAGE_SUBSCRIPTION_RESPONSE:
         on_subscription(client, response->subscription_response);
@@ -353,9 +318,12 @@ static void dispatch(SignalClient *client, const Livekit__SignalResponse *respon
 
 static void dispatch_first(SignalClient *client, const Livekit__SignalResponse *response)
 {
-    if (response->message_case == LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN)
+    const int kind = (int)response->message_case;
+    if (kind == LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN)
         on_join(client, response->join);
-    else if (response->message_case == LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE)
+    else if (kind == LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT && client->is_resuming)
+        on_reconnect(client);
+    else if (kind == LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE)
         on_leave(client, response->leave);
 }
 
@@ -363,21 +331,28 @@ static void client_clear(gpointer data)
 {
     SignalClient *client = data;
     room_view_free(client->room);
+    sync_state_free(client->sync);
+    signal_pings_free(client->pings);
+    g_free(client->url);
     g_free(client->token);
+    g_free(client->ca_file);
     g_free(client->own_sid);
 }
 
 /* NULL: no binary message. */
 static void take_message(SignalClient *client, const void *data, size_t size)
 {
+    if (client->socket == NULL)
+        return;
     g_rc_box_acquire(client);
     client->stats.messages++;
-    client->last_heard_ns = clock_monotonic_ns();
+    if (client->pings != NULL)
+        signal_pings_heard(client->pings);
     g_autoptr(Livekit__SignalResponse) response =
         data != NULL ? signal_response_parse(data, size) : NULL;
     if (response == NULL)
         client->stats.malformed++;
-    else if (client->is_joined)
+    else if (client->is_joined && !client->is_resuming)
         dispatch(client, response);
     else
         dispatch_first(client, response);
@@ -389,48 +364,36 @@ void signal_client_inject_for_test(SignalClient *client, const void *data, size_
     take_message(client, data, size);
 }
 
-static void on_message(SoupWebsocketConnection *connection, int type, GBytes *bytes, gpointer data)
+static void on_message(void *owner, GBytes *bytes)
 {
-    (void)connection;
-    gsize size;
-    const void *content = g_bytes_get_data(bytes, &size);
-    take_message(data, type == SOUP_WEBSOCKET_DATA_BINARY ? content : NULL, size);
+    gsize size = 0;
+    const void *data = bytes != NULL ? g_bytes_get_data(bytes, &size) : NULL;
+    take_message(owner, data, size);
 }
 
-static void on_closed(SoupWebsocketConnection *connection, gpointer data)
+static void on_socket_failed(void *owner, const Outcome *failure, bool was_refused)
 {
-    SignalClient *client = data;
-    const unsigned code = soup_websocket_connection_get_close_code(connection);
-    g_autofree char *why = NULL;
-    if (signal_guard_reason(connection) != NULL)
-        why = g_strdup(signal_guard_reason(connection));
-    else if (code != 0)
-        why = g_strdup_printf("the server closed it (WebSocket code %u)", code);
-    else
-        why = g_strdup("the connection broke");
-    fail_lost(client, why);
+    fail(owner, was_refused ? SIGNAL_REFUSED : SIGNAL_UNREACHABLE, failure->code,
+         failure->sentence);
 }
 
-static gboolean on_join_deadline(gpointer data)
+static void open_socket(SignalClient *client, const char *resume_sid, int resume_reason)
 {
-    fail_lost(data, "the server opened it but did not answer the join in time");
-    return G_SOURCE_REMOVE;
-}
-
-static void on_opened(void *owner, SoupWebsocketConnection *connection)
-{
-    SignalClient *client = owner;
-    client->connection = connection;
-    client->last_heard_ns = clock_monotonic_ns();
-    g_signal_connect(connection, "message", G_CALLBACK(on_message), client);
-    g_signal_connect(connection, "closed", G_CALLBACK(on_closed), client);
-    if (client->join_timeout_ns > 0)
-        client->join_source = timer(client->join_timeout_ns, on_join_deadline, client);
-}
-
-static void on_handshake_failed(void *owner, const Outcome *failure)
-{
-    fail(owner, failure->code, failure->sentence);
+    const HandshakeConfig config = {
+        .url = client->url,
+        .token = client->token,
+        .ca_file = client->ca_file,
+        .timeout_ns = client->answer_timeout_ns,
+        .watch = client->watch,
+        .query = {client->auto_subscribe, resume_sid, resume_reason},
+    };
+    const SignalSocketOut out = {
+        .owner = client,
+        .message = on_message,
+        .failed = on_socket_failed,
+        .closed = fail_lost,
+    };
+    client->socket = signal_socket_new(&config, out);
 }
 
 SignalClient *signal_client_new(const SignalClientConfig *config, SignalClientOut out,
@@ -439,24 +402,40 @@ SignalClient *signal_client_new(const SignalClientConfig *config, SignalClientOu
     SignalClient *client = g_rc_box_new0(SignalClient);
     client->out = out;
     client->room = room_view_new(room_out);
+    client->sync = sync_state_new();
+    client->url = g_strdup(config->url);
     client->token = g_strdup(config->token != NULL ? config->token : "");
-    client->join_timeout_ns = config->connect_timeout_ns;
-    const HandshakeOut handshake_out = {
-        .owner = client,
-        .opened = on_opened,
-        .failed = on_handshake_failed,
-    };
-    client->handshake = handshake_new(config, handshake_out);
+    client->ca_file = g_strdup(config->ca_file);
+    client->watch = config->watch;
+    client->auto_subscribe = config->auto_subscribe;
+    client->answer_timeout_ns = config->connect_timeout_ns;
+    open_socket(client, NULL, 0);
     return client;
+}
+
+bool signal_client_can_resume(const SignalClient *client)
+{
+    return client->is_joined && client->own_sid[0] != '\0';
+}
+
+void signal_client_resume(SignalClient *client, const SignalResume *resume)
+{
+    hang_up(client);
+    client->is_resuming = true;
+    client->answer_timeout_ns = resume->timeout_ns;
+    client->channel_count = MIN(resume->channel_count, SYNC_MAX_CHANNELS);
+    memcpy(client->channels, resume->channels, client->channel_count * sizeof *resume->channels);
+    open_socket(client, client->own_sid, resume->reason);
 }
 
 void signal_client_free(SignalClient *client)
 {
     if (client == NULL)
         return;
+    client->out = (SignalClientOut){0};
+    room_view_silence(client->room);
     send_bytes(client, request_leave());
-    fall_silent(client);
-    g_clear_pointer(&client->handshake, handshake_free);
+    hang_up(client);
     g_rc_box_release_full(client, client_clear);
 }
 
@@ -468,17 +447,20 @@ const RoomView *signal_client_room(const SignalClient *client)
 void signal_client_subscribe(SignalClient *client, const char *participant_sid,
                              const char *track_sid, bool subscribe)
 {
+    sync_state_subscribe(client->sync, track_sid, subscribe);
     send_bytes(client, request_subscribe(participant_sid, track_sid, subscribe));
 }
 
 void signal_client_track_settings(SignalClient *client, const char *track_sid, bool disabled,
                                   uint32_t width, uint32_t height)
 {
+    sync_state_disable(client->sync, track_sid, disabled);
     send_bytes(client, request_track_settings(track_sid, disabled, width, height));
 }
 
 void signal_client_answer(SignalClient *client, const char *sdp, uint32_t id)
 {
+    sync_state_answer(client->sync, sdp, id);
     send_bytes(client, request_answer(sdp, id));
 }
 
@@ -496,5 +478,7 @@ const char *signal_client_token(const SignalClient *client)
 
 SignalStats signal_client_stats(const SignalClient *client)
 {
-    return client->stats;
+    SignalStats stats = client->stats;
+    stats.rtt_ns = client->pings != NULL ? signal_pings_rtt_ns(client->pings) : 0;
+    return stats;
 }

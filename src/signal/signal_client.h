@@ -6,6 +6,7 @@
 #include "flow/outcome.h"
 #include "signal/room_view.h"
 #include "signal/socket_watch.h"
+#include "signal/sync_state.h"
 
 typedef struct SignalClient SignalClient;
 
@@ -14,6 +15,12 @@ typedef enum {
     LEAVE_RESUME,
     LEAVE_RECONNECT,
 } LeaveAction;
+
+typedef enum {
+    SIGNAL_REFUSED,     /* the server does not let us in, or does not know our session any more */
+    SIGNAL_UNREACHABLE, /* nobody answered */
+    SIGNAL_LOST,        /* the socket of a session broke */
+} SignalFailure;
 
 typedef struct {
     const char *url; /* ws:// wss:// http:// https:// with any base path */
@@ -50,17 +57,36 @@ typedef struct {
                                 int error); /* SubscriptionError */
     void (*subscription_permission)(void *owner, const char *track_sid, bool allowed);
     void (*stream_paused)(void *owner, const char *track_sid, bool paused);
-    /* The server's goodbye, after which nothing else comes; `reason` is livekit's DisconnectReason,
-     * as number and name. */
+    /* The session goes on over a new socket, and the server was told what it needs to know. Tracks
+     * that came or went meanwhile follow as the room table's callbacks, and an offer that restarts
+     * ICE. */
+    void (*resumed)(void *owner);
+    /* The server's goodbye, after which nothing else comes but for a resume; `reason` is livekit's
+     * DisconnectReason, as number and name. */
     void (*leave)(void *owner, LeaveAction action, int reason, const char *reason_name);
-    /* The join was refused or the socket was lost: a code of flow/outcome.h and a sentence. After
-     * it nothing else comes. `was_joined` tells a lost socket from a refused join. */
-    void (*failed)(void *owner, OutcomeCode code, const char *sentence, bool was_joined);
+    /* The join or the resume was refused, or the socket was lost: a code of flow/outcome.h and a
+     * sentence. After it nothing else comes but for a resume. */
+    void (*failed)(void *owner, SignalFailure failure, OutcomeCode code, const char *sentence);
 } SignalClientOut;
 
 /* Starts at once; also fails by callback only, never before the caller's loop runs. */
 SignalClient *signal_client_new(const SignalClientConfig *config, SignalClientOut out,
                                 RoomViewOut room_out);
+
+typedef struct {
+    int reason; /* livekit's ReconnectReason */
+    int64_t timeout_ns;
+    const SyncChannel *channels; /* of the connection that goes on */
+    unsigned channel_count;
+} SignalResume;
+
+/* False before a join, and where the server gave us no sid. */
+bool signal_client_can_resume(const SignalClient *client);
+
+/* Drops the socket, if there is one, and goes on with the same session over a new one, with the
+ * last token; `resumed`, `leave` or `failed` follows. The room's table stays. Fine inside any
+ * callback. */
+void signal_client_resume(SignalClient *client, const SignalResume *resume);
 
 /* Sends `leave` and closes if joined; no callback comes after it. Fine inside any callback. The
  * socket's closing handshake goes on by itself in the main context. */

@@ -1,5 +1,6 @@
 /* Opens a finished media file and measures it: tracks, durations, gaps, start offsets, layout.
- * Thread: any; blocks. Untrusted files: FFmpeg reads them, our limits bound what is kept. */
+ * Thread: any; blocks. Untrusted files: FFmpeg reads them, with at most 512 MiB at once (which
+ * holds for the whole process) and INSPECT_MAX_TRACKS streams; our limits bound what is kept. */
 #pragma once
 
 #include <stddef.h>

@@ -1,13 +1,19 @@
 #include "sink/media_input.h"
 
 #include <libavutil/avstring.h>
+#include <libavutil/mem.h>
 
 #include "base/check.h"
+
+/* A box of a few bytes can claim four billion samples; this is the index of five days of sound. */
+#define ALLOCATION_MAX_BYTES ((size_t)512 << 20)
 
 int media_input_open(const char *path, AVFormatContext **ret_format)
 {
     AVDictionary *options = NULL;
     *ret_format = NULL;
+    av_max_alloc(ALLOCATION_MAX_BYTES);
+    av_dict_set_int(&options, "max_streams", MEDIA_INPUT_MAX_STREAMS, 0);
     /* A name is a file, never another protocol; playlists would open further files. */
     av_dict_set(&options, "protocol_whitelist", "file", 0);
     av_dict_set(&options, "format_whitelist",

@@ -101,6 +101,23 @@ static JsonArray *gaps_json(const TrackStatus *track)
     return gaps;
 }
 
+static JsonArray *losses_json(const TrackStatus *track)
+{
+    JsonArray *losses = json_array_new();
+    for (unsigned i = 0; i < MIN(track->loss_count, STATUS_MAX_LOSSES); i++) {
+        const TrackGap *gap = &track->losses[i];
+        JsonObject *loss = json_object_new();
+        json_object_set_double_member(loss, "start", seconds(gap->start_ns));
+        json_object_set_double_member(loss, "end", seconds(gap->end_ns));
+        set_count(loss, "frames", gap->frames);
+        set_count(loss, "packets", gap->packets);
+        set_text(loss, "cause", gap->packets > 0 ? "packets_lost" : "queue_full");
+        json_object_set_boolean_member(loss, "up_to_key_frame", gap->ends_with_key);
+        json_array_add_object_element(losses, loss);
+    }
+    return losses;
+}
+
 /* The first is what it began with. */
 static JsonArray *inputs_json(const TrackStatus *track)
 {
@@ -123,6 +140,8 @@ static void set_track_counters(JsonObject *object, const TrackStatus *track)
     set_count(object, "recovered", track->recovered);
     set_count(object, "nack", track->nacks);
     set_count(object, "pli", track->plis);
+    json_object_set_double_member(object, "pli_per_minute", track->plis_per_minute);
+    json_object_set_double_member(object, "round_trip", seconds(track->round_trip_ns));
     set_count(object, "keyframes", track->keyframes);
     set_count(object, "bytes", track->bytes);
     set_count(object, "frames", track->frames);
@@ -205,6 +224,8 @@ static JsonObject *track_json(const TrackStatus *track)
     json_object_set_double_member(object, "last_pts", seconds(track->last_pts_ns));
     set_count(object, "size_changes", track->size_changes);
     json_object_set_array_member(object, "inputs", inputs_json(track));
+    set_count(object, "loss_count", track->loss_count);
+    json_object_set_array_member(object, "losses", losses_json(track));
     set_count(object, "gap_count", track->gap_count);
     json_object_set_array_member(object, "gaps", gaps_json(track));
     set_outcome(object, &track->outcome);

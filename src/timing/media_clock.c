@@ -347,11 +347,17 @@ static void correct(MediaClock *clock, Track *track, int64_t media_step_ns, int6
     track->own_error_ns = track->base_ns - lowest_ns;
 }
 
-static int64_t place_after_last(const Track *track, int64_t pts_ns)
+/* PTS never goes back. */
+static bool hand_out(Track *track, int64_t pts_ns, int64_t *ret_pts_ns)
 {
     if (track->has_pts && pts_ns < track->last_pts_ns + MIN_INTERVAL_NS)
-        return track->last_pts_ns + MIN_INTERVAL_NS;
-    return pts_ns;
+        pts_ns = track->last_pts_ns + MIN_INTERVAL_NS;
+    if (pts_ns < 0)
+        return false;
+    track->has_pts = true;
+    track->last_pts_ns = pts_ns;
+    *ret_pts_ns = pts_ns;
+    return true;
 }
 
 void media_clock_stood_still(MediaClock *clock, int64_t from_ns, int64_t until_ns)
@@ -402,13 +408,23 @@ bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_t
         rtp_timeline_note(timeline, rtp_timestamp, ticks, arrival_ns);
     correct(clock, track, is_step ? 0 : media_step_ns, arrival_ns);
 
-    const int64_t pts_ns = place_after_last(track, media_ns + track->base_ns - clock->origin_ns);
-    if (pts_ns < 0)
+    return hand_out(track, media_ns + track->base_ns - clock->origin_ns, ret_pts_ns);
+}
+
+bool media_clock_late_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
+                                 int64_t *ret_pts_ns)
+{
+    Track *track = find_track(clock, track_id);
+    if (!track)
         return false;
-    track->has_pts = true;
-    track->last_pts_ns = pts_ns;
-    *ret_pts_ns = pts_ns;
-    return true;
+    RtpTimeline *timeline = &track->timeline;
+    const int64_t ticks = rtp_timeline_ticks(timeline, rtp_timestamp, timeline->last_arrival_ns);
+    const int64_t media_ns = rtp_timeline_ns(timeline, ticks);
+    const int64_t media_step_ns = media_ns - rtp_timeline_ns(timeline, timeline->last_ticks);
+    if (media_step_ns > 0)
+        rtp_timeline_note(timeline, rtp_timestamp, ticks,
+                          timeline->last_arrival_ns + media_step_ns);
+    return hand_out(track, media_ns + track->base_ns - clock->origin_ns, ret_pts_ns);
 }
 
 static bool is_far_off(const Track *track, int64_t media_ns, int64_t arrival_ns)

@@ -1,5 +1,6 @@
 #include "transport/data_channels.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/bytes.h"
@@ -235,10 +236,18 @@ void data_channels_close_stream(DataChannels *channels, uint16_t stream)
         g_ptr_array_remove_fast(channels->list, channel);
 }
 
-unsigned data_channels_count(const DataChannels *channels)
+unsigned data_channels_list(const DataChannels *channels, PeerChannel *ret_list, unsigned max)
 {
     unsigned count = 0;
-    for (unsigned i = 0; i < channels->list->len; i++)
-        count += ((const DataChannel *)channels->list->pdata[i])->is_open;
+    for (unsigned i = 0; i < channels->list->len; i++) {
+        const DataChannel *channel = channels->list->pdata[i];
+        if (!channel->is_open)
+            continue;
+        if (count < max) {
+            ret_list[count].stream_id = channel->stream;
+            snprintf(ret_list[count].label, sizeof ret_list[count].label, "%s", channel->label);
+        }
+        count++;
+    }
     return count;
 }

@@ -34,4 +34,5 @@ bool data_channels_send(DataChannels *channels, const char *label, const uint8_t
 void data_channels_receive(DataChannels *channels, uint16_t stream, uint32_t protocol,
                            const uint8_t *data, size_t size);
 void data_channels_close_stream(DataChannels *channels, uint16_t stream);
-unsigned data_channels_count(const DataChannels *channels); /* open */
+/* How many are open, and which: the first `max` of them; longer labels are cut. */
+unsigned data_channels_list(const DataChannels *channels, PeerChannel *ret_list, unsigned max);

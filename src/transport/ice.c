@@ -23,8 +23,7 @@ struct Ice {
     guint stream;
     char *ufrag, *pwd;
     char *remote_ufrag, *remote_pwd;
-    GHashTable *remote_candidates; /* their texts, of these credentials */
-    bool awaits_answer;            /* this side has restarted, the other not yet */
+    GHashTable *remote_candidates; /* their texts */
     bool announces_loopback;
     bool gathered;
     GSource *gathered_notice; /* tells of a gathering that ended within ice_new() */
@@ -168,8 +167,6 @@ static bool use_servers(Ice *ice, const PeerConfig *config, GError **error)
 
 static void learn_credentials(Ice *ice)
 {
-    g_clear_pointer(&ice->ufrag, g_free);
-    g_clear_pointer(&ice->pwd, g_free);
     require(nice_agent_get_local_credentials(ice->agent, ice->stream, &ice->ufrag, &ice->pwd));
 }
 
@@ -295,29 +292,21 @@ bool ice_is_credential(const char *text)
     return text && text[0] != '\0' && strlen(text) <= CREDENTIAL_MAX_LENGTH;
 }
 
-void ice_restart(Ice *ice)
+bool ice_has_remote(const Ice *ice, const char *ufrag, const char *pwd)
 {
-    nice_agent_restart_stream(ice->agent, ice->stream);
-    learn_credentials(ice);
-    ice->awaits_answer = true;
+    if (!ufrag)
+        return ice->remote_ufrag != NULL;
+    return g_strcmp0(ufrag, ice->remote_ufrag) == 0 && g_strcmp0(pwd, ice->remote_pwd) == 0;
 }
 
-bool ice_set_remote(Ice *ice, const char *ufrag, const char *pwd, bool is_controlling)
+void ice_set_remote(Ice *ice, const char *ufrag, const char *pwd, bool is_controlling)
 {
-    const bool is_known =
-        g_strcmp0(ufrag, ice->remote_ufrag) == 0 && g_strcmp0(pwd, ice->remote_pwd) == 0;
-    if (is_known || !ice_is_credential(ufrag) || !ice_is_credential(pwd))
-        return false;
-    if (ice->remote_ufrag && !ice->awaits_answer)
-        ice_restart(ice);
-    ice->awaits_answer = false;
-    g_hash_table_remove_all(ice->remote_candidates);
     g_object_set(ice->agent, "controlling-mode", is_controlling, NULL);
     g_free(ice->remote_ufrag);
     g_free(ice->remote_pwd);
     ice->remote_ufrag = g_strdup(ufrag);
     ice->remote_pwd = g_strdup(pwd);
-    return nice_agent_set_remote_credentials(ice->agent, ice->stream, ufrag, pwd);
+    nice_agent_set_remote_credentials(ice->agent, ice->stream, ufrag, pwd);
 }
 
 /* candidate:FOUNDATION COMPONENT TRANSPORT PRIORITY ADDRESS PORT typ TYPE [NAME VALUE]... (RFC 8839

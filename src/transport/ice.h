@@ -1,6 +1,6 @@
-/* Finds a way to the other side and carries datagrams over it (RFC 8445, 6544, 8656), by libnice.
- * One stream, one component: RTP and RTCP share it (RFC 5761).
- * Thread: net. Callbacks come straight from the socket's wake-up. */
+/* Finds a way to the other side and carries datagrams over it (RFC 8445, 6544, 8656), by one agent
+ * of libnice; see ice_session for restarts. One stream, one component: RTP and RTCP share it (RFC
+ * 5761). Thread: net. Callbacks come straight from the socket's wake-up. */
 #pragma once
 
 #include "transport/peer.h"
@@ -31,12 +31,11 @@ char **ice_local_candidates(Ice *ice); /* free with g_strfreev() */
 
 bool ice_is_credential(const char *text); /* not empty and not over 256 characters */
 
-/* New ufrag and pwd on this side; the pair in use carries on until another is found. */
-void ice_restart(Ice *ice);
+/* Whether the remote's credentials are these; with NULL, whether there are any. */
+bool ice_has_remote(const Ice *ice, const char *ufrag, const char *pwd);
 
-/* True when the remote's credentials were new; known ones change nothing. Different ones on a
- * running connection restart ICE, unless they answer an ice_restart() of this side. */
-bool ice_set_remote(Ice *ice, const char *ufrag, const char *pwd, bool is_controlling);
+/* Once for each agent; both are valid credentials. */
+void ice_set_remote(Ice *ice, const char *ufrag, const char *pwd, bool is_controlling);
 
 /* False for text that is no candidate, for host names, which are not looked up, and for more than
  * 128 of one description's credentials. */

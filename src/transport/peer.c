@@ -6,7 +6,7 @@
 #include "transport/data_channels.h"
 #include "transport/demux.h"
 #include "transport/dtls.h"
-#include "transport/ice.h"
+#include "transport/ice_session.h"
 #include "transport/peer_private.h"
 #include "transport/sctp.h"
 
@@ -20,11 +20,12 @@ struct Peer {
     bool is_server;
     bool is_checking;
     bool remote_is_dtls_client;
-    Ice *ice;
+    IceSession *ice;
     Dtls *dtls;
     Cipher *cipher;
     CipherProfile profile;
     Sctp *sctp;
+    bool is_sctp_up;
     DataChannels *channels;
     int receive_buffer_bytes;
     unsigned ice_completions;
@@ -88,6 +89,7 @@ static void on_sctp_packet(void *owner, const uint8_t *data, size_t size)
 static void on_sctp_up(void *owner)
 {
     Peer *peer = owner;
+    peer->is_sctp_up = true;
     data_channels_up(peer->channels, dtls_is_client(peer->dtls));
 }
 
@@ -131,7 +133,7 @@ static void start_sctp(Peer *peer)
 
 static void on_dtls_datagram(void *owner, const uint8_t *data, size_t size)
 {
-    ice_send(((Peer *)owner)->ice, data, size);
+    ice_session_send(((Peer *)owner)->ice, data, size);
 }
 
 static void on_dtls_connected(void *owner)
@@ -183,7 +185,6 @@ static void take_dtls(Peer *peer, const uint8_t *data, size_t size)
 
 static void start_dtls(Peer *peer)
 {
-    peer->receive_buffer_bytes = ice_raise_receive_buffers(peer->ice);
     set_state(peer, PEER_HANDSHAKE, NULL);
     dtls_start(peer->dtls, !peer->remote_is_dtls_client);
     if (peer->early.size > 0)
@@ -268,7 +269,7 @@ static void lose_ice(Peer *peer)
         set_state(peer, PEER_DISCONNECTED, NULL);
         return;
     }
-    g_autofree char *candidates = ice_describe_candidates(peer->ice);
+    g_autofree char *candidates = ice_describe_candidates(ice_session_current(peer->ice));
     g_autofree char *sentence =
         g_strdup_printf("No pair of network addresses works (ICE): %s.", candidates);
     fail(peer, PEER_ERROR_ICE, sentence);
@@ -278,6 +279,7 @@ static void find_ice(Peer *peer)
 {
     peer->ice_completions += peer->is_checking;
     peer->is_checking = false;
+    peer->receive_buffer_bytes = ice_raise_receive_buffers(ice_session_current(peer->ice));
     if (!dtls_is_started(peer->dtls))
         start_dtls(peer);
     else if (peer->cipher)
@@ -290,7 +292,7 @@ static void on_ice_state(void *owner, IceState state)
     switch (state) {
     case ICE_CHECKING:
         peer->is_checking = true;
-        if (peer->state == PEER_NEW)
+        if (peer->state == PEER_NEW || peer->cipher)
             set_state(peer, PEER_CHECKING, NULL);
         break;
     case ICE_CONNECTED:
@@ -327,7 +329,7 @@ static bool open_parts(Peer *peer, const PeerConfig *config, GError **error)
         .candidate = on_ice_candidate,
         .datagram = on_ice_datagram,
     };
-    peer->ice = ice_new(peer->thread, config, ice_out, error);
+    peer->ice = ice_session_new(peer->thread, config, ice_out, error);
     return peer->ice != NULL;
 }
 
@@ -352,7 +354,7 @@ void peer_free(Peer *peer)
         return;
     sctp_free(peer->sctp);
     dtls_free(peer->dtls);
-    ice_free(peer->ice);
+    ice_session_free(peer->ice);
     cipher_free(peer->cipher);
     data_channels_free(peer->channels);
     g_free(peer);
@@ -360,12 +362,13 @@ void peer_free(Peer *peer)
 
 PeerLocal peer_local(Peer *peer)
 {
-    return (PeerLocal){ice_ufrag(peer->ice), ice_pwd(peer->ice), dtls_fingerprint(peer->dtls)};
+    return (PeerLocal){ice_session_ufrag(peer->ice), ice_session_pwd(peer->ice),
+                       dtls_fingerprint(peer->dtls)};
 }
 
 char **peer_local_candidates(Peer *peer)
 {
-    return ice_local_candidates(peer->ice);
+    return ice_session_local_candidates(peer->ice);
 }
 
 bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error)
@@ -386,36 +389,35 @@ bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error)
                             "The description has no usable ICE user name and password.");
         return false;
     }
-    ice_set_remote(peer->ice, remote->ice_ufrag, remote->ice_pwd,
-                   peer->is_server || remote->ice_lite);
-    return true;
+    return ice_session_set_remote(peer->ice, remote->ice_ufrag, remote->ice_pwd,
+                                  peer->is_server || remote->ice_lite, error);
 }
 
-void peer_restart_ice(Peer *peer)
+bool peer_restart_ice(Peer *peer, GError **error)
 {
-    ice_restart(peer->ice);
+    return ice_session_restart(peer->ice, error);
 }
 
 bool peer_add_remote_candidate(Peer *peer, const char *candidate)
 {
-    return ice_add_remote_candidate(peer->ice, candidate);
+    return ice_session_add_remote_candidate(peer->ice, candidate);
 }
 
 void peer_remote_candidates_done(Peer *peer)
 {
-    ice_remote_candidates_done(peer->ice);
+    ice_session_remote_candidates_done(peer->ice);
 }
 
 bool peer_send_rtp(Peer *peer, uint8_t *packet, size_t size)
 {
     return peer->cipher && cipher_protect_rtp(peer->cipher, packet, &size) &&
-           ice_send(peer->ice, packet, size);
+           ice_session_send(peer->ice, packet, size);
 }
 
 bool peer_send_rtcp(Peer *peer, uint8_t *packet, size_t size)
 {
     return peer->cipher && cipher_protect_rtcp(peer->cipher, packet, &size) &&
-           ice_send(peer->ice, packet, size);
+           ice_session_send(peer->ice, packet, size);
 }
 
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits)
@@ -426,6 +428,14 @@ bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retr
 bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_t size)
 {
     return data_channels_send(peer->channels, label, data, size);
+}
+
+bool peer_probe(Peer *peer)
+{
+    if (!peer->is_sctp_up)
+        return false;
+    sctp_probe(peer->sctp);
+    return true;
 }
 
 void peer_stats(Peer *peer, PeerStats *ret_stats)
@@ -440,9 +450,11 @@ void peer_stats(Peer *peer, PeerStats *ret_stats)
         .early_packets = peer->counters.early,
         .receive_buffer_bytes = peer->receive_buffer_bytes,
         .ice_completions = peer->ice_completions,
-        .data_channels = data_channels_count(peer->channels),
     };
-    ice_selected_pair(peer->ice, ret_stats->local, ret_stats->remote, sizeof ret_stats->local);
+    ret_stats->data_channels =
+        data_channels_list(peer->channels, ret_stats->channels, PEER_MAX_CHANNELS);
+    ice_selected_pair(ice_session_current(peer->ice), ret_stats->local, ret_stats->remote,
+                      sizeof ret_stats->local);
     if (peer->cipher)
         g_strlcpy(ret_stats->srtp_profile, cipher_profile_name(peer->profile),
                   sizeof ret_stats->srtp_profile);

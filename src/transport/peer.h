@@ -13,7 +13,7 @@ typedef struct Peer Peer;
 
 typedef enum {
     PEER_NEW,
-    PEER_CHECKING,     /* ICE */
+    PEER_CHECKING,     /* ICE, at first or after its restart; an old pair carries on meanwhile */
     PEER_HANDSHAKE,    /* ICE is up, DTLS runs */
     PEER_CONNECTED,    /* SRTP keys are there */
     PEER_DISCONNECTED, /* ICE lost its pair; may come back */
@@ -97,7 +97,7 @@ typedef struct {
 bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error);
 /* The offering side only: new ICE credentials for its next offer. The answer's are then taken
  * without a further restart. */
-void peer_restart_ice(Peer *peer);
+bool peer_restart_ice(Peer *peer, GError **error);
 
 bool peer_add_remote_candidate(Peer *peer, const char *candidate); /* false: not understood */
 void peer_remote_candidates_done(Peer *peer);
@@ -111,6 +111,16 @@ bool peer_send_rtcp(Peer *peer, uint8_t *packet, size_t size);
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits);
 bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_t size);
 
+/* Has the other side send something back, over SCTP. False before SCTP is up. */
+bool peer_probe(Peer *peer);
+
+#define PEER_MAX_CHANNELS 8
+
+typedef struct {
+    char label[64];
+    uint16_t stream_id;
+} PeerChannel;
+
 typedef struct {
     PeerState state;
     char local[96], remote[96]; /* selected pair, "127.0.0.1:40000 udp host" */
@@ -122,7 +132,8 @@ typedef struct {
     uint64_t unknown_datagrams; /* neither STUN, DTLS, SRTP nor SRTCP */
     int receive_buffer_bytes;   /* effective SO_RCVBUF */
     unsigned ice_completions;   /* how often ICE found a pair: 1, and 1 more for each restart */
-    unsigned data_channels;     /* open */
+    unsigned data_channels;     /* open; the first of them: */
+    PeerChannel channels[PEER_MAX_CHANNELS];
 } PeerStats;
 
 void peer_stats(Peer *peer, PeerStats *ret_stats);

@@ -264,6 +264,21 @@ static void open_on_stack(void *owner, void *message)
     limit_packets(link->stack.socket, &both);
 }
 
+static void probe_on_stack(void *owner, void *message)
+{
+    (void)message;
+    SctpLink *link = owner;
+    struct sctp_paddrparams parameters = {.spp_flags = SPP_HB_DEMAND};
+    const struct sockaddr_conn remote = {
+        .sconn_family = AF_CONN,
+        .sconn_port = g_htons(PORT),
+        .sconn_addr = (void *)link->stack.address,
+    };
+    memcpy(&parameters.spp_address, &remote, sizeof remote);
+    usrsctp_setsockopt(link->stack.socket, IPPROTO_SCTP, SCTP_PEER_ADDR_PARAMS, &parameters,
+                       sizeof parameters);
+}
+
 static void close_on_stack(void *owner, void *message)
 {
     (void)message;
@@ -359,4 +374,10 @@ bool sctp_send(Sctp *sctp, const SctpSend *how, const uint8_t *data, size_t size
     Letter *letter = letter_new(LETTER_MESSAGE, data, size);
     letter->how = *how;
     return post_to_stack(sctp->link, letter);
+}
+
+/* In order with sctp_free(), which posts to the same thread: the link is still there. */
+void sctp_probe(Sctp *sctp)
+{
+    net_thread_post(sctp_stack_thread(), probe_on_stack, sctp->link, NULL);
 }

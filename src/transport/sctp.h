@@ -38,3 +38,6 @@ typedef struct {
 
 /* False when the message is too large or too much waits. */
 bool sctp_send(Sctp *sctp, const SctpSend *how, const uint8_t *data, size_t size);
+
+/* Sends a HEARTBEAT (RFC 9260 8.3), which the other side answers at once. */
+void sctp_probe(Sctp *sctp);

@@ -2,6 +2,8 @@
  * keys: a record is a candidate, a datagram, or a description of three lines (user name, password,
  * fingerprint). */
 #include <glib.h>
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/check.h"
@@ -13,8 +15,8 @@
 typedef struct {
     const uint8_t *data;
     size_t size;
-    GMutex lock;
-    GCond changed;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
     bool is_done;
 } Job;
 
@@ -97,26 +99,42 @@ static void run(void *owner, void *message)
     while (fuzz_next(&reader, &record))
         take(peer, &record);
     peer_free(peer);
-    g_mutex_lock(&job->lock);
+    pthread_mutex_lock(&job->lock);
     job->is_done = true;
-    g_cond_signal(&job->changed);
-    g_mutex_unlock(&job->lock);
+    pthread_cond_signal(&job->changed);
+    pthread_mutex_unlock(&job->lock);
+}
+
+/* For the life of the process. */
+static NetThread *thread;
+
+static void end_thread(void)
+{
+    net_thread_free(thread);
+}
+
+static void wait_for(Job *job)
+{
+    pthread_mutex_lock(&job->lock);
+    while (!job->is_done)
+        pthread_cond_wait(&job->changed, &job->lock);
+    pthread_mutex_unlock(&job->lock);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static NetThread *thread; /* for the life of the process */
-    if (!thread)
+    const bool is_first = thread == NULL;
+    if (is_first)
         thread = net_thread_new("fuzz");
-    Job job = {.data = data, .size = size};
-    g_mutex_init(&job.lock);
-    g_cond_init(&job.changed);
+    Job job = {.data = data,
+               .size = size,
+               .lock = PTHREAD_MUTEX_INITIALIZER,
+               .changed = PTHREAD_COND_INITIALIZER};
     net_thread_post(thread, run, thread, &job);
-    g_mutex_lock(&job.lock);
-    while (!job.is_done)
-        g_cond_wait(&job.changed, &job.lock);
-    g_mutex_unlock(&job.lock);
-    g_mutex_clear(&job.lock);
-    g_cond_clear(&job.changed);
+    wait_for(&job);
+    if (is_first)
+        atexit(end_thread); /* in front of OpenSSL's, which began meanwhile */
+    pthread_mutex_destroy(&job.lock);
+    pthread_cond_destroy(&job.changed);
     return 0;
 }

@@ -56,10 +56,10 @@ static void on_leave(void *owner, LeaveAction action, int reason, const char *re
     *(bool *)owner = true;
 }
 
-static void on_failed(void *owner, OutcomeCode code, const char *sentence, bool was_joined)
+static void on_failed(void *owner, SignalFailure failure, OutcomeCode code, const char *sentence)
 {
     require(code != CODE_NONE && *sentence);
-    (void)was_joined;
+    (void)failure;
     *(bool *)owner = true;
 }
 

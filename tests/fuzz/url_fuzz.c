@@ -16,7 +16,8 @@ static void try_server(const char *text)
         return;
     }
     require(url->port > 0 && url->port <= 65535 && *url->host);
-    g_autoptr(GUri) uri = server_url_rtc(url, false, true);
+    const SessionQuery session = {.auto_subscribe = true, .resume_sid = text, .resume_reason = 1};
+    g_autoptr(GUri) uri = server_url_rtc(url, false, &session);
     require(uri != NULL);
 }
 

@@ -2,13 +2,19 @@
 
 import contextlib
 import ctypes
+import itertools
 import os
 import subprocess
 import time
 
-CLONE_NEWNET = 0x40000000
-SERVER_ADDRESS, RECORDER_ADDRESS = "10.77.0.1", "10.77.0.2"
+import pytest
 
+from .server import LiveKitServer
+
+CLONE_NEWNET = 0x40000000
+SERVER_ADDRESS, RECORDER_ADDRESS, OTHER_ADDRESS = "10.77.0.1", "10.77.0.2", "10.77.0.3"
+
+_numbers = itertools.count(1)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -34,7 +40,8 @@ class Namespaces:
     """`server` and `recorder` are names for inside(); only root may make them."""
 
     def __init__(self):
-        self.server, self.recorder = (f"rt-{os.getpid()}-{side}" for side in ("s", "r"))
+        number = next(_numbers)
+        self.server, self.recorder = (f"rt-{os.getpid()}-{number}-{side}" for side in ("s", "r"))
 
     def __enter__(self):
         try:
@@ -78,3 +85,33 @@ class Namespaces:
         """What the server sends from that port to the recorder is lost from now on."""
         _ip("-n", self.server, "rule", "add", "pref", "10", "to", RECORDER_ADDRESS, "ipproto", "udp",
             "sport", str(port), "blackhole")  # fmt: skip
+
+    def block_udp(self, port):
+        """No UDP between the server's port and the recorder passes any more, either way."""
+        self.swallow_udp(port)
+        _ip("-n", self.recorder, "rule", "add", "pref", "10", "to", SERVER_ADDRESS, "ipproto", "udp",
+            "dport", str(port), "blackhole")  # fmt: skip
+
+    def change_address(self):
+        """The recorder's host has another address from now on, and the old one no more."""
+        _ip("-n", self.recorder, "addr", "del", f"{RECORDER_ADDRESS}/24", "dev", "cable")
+        _ip("-n", self.recorder, "addr", "add", f"{OTHER_ADDRESS}/24", "dev", "cable")
+
+
+@contextlib.contextmanager
+def two_hosts():
+    with contextlib.ExitStack() as stack:
+        try:
+            hosts = stack.enter_context(Namespaces())
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no network namespaces can be made here: {error}")
+        yield hosts
+
+
+@contextlib.contextmanager
+def server_on(hosts, folder, **options):
+    server = LiveKitServer(folder, address=SERVER_ADDRESS, **options)
+    with contextlib.ExitStack() as stack:
+        with hosts.inside(hosts.server):
+            stack.enter_context(server)
+        yield server

@@ -98,6 +98,8 @@ class OwnEncoder:
             self.context.options = {
                 "preset": "ultrafast", "tune": "zerolatency", "forced-idr": "1", "profile": "baseline"
             }  # fmt: skip
+        if name == "libx264" and not options["scene_cuts"]:
+            self.context.options = {**self.context.options, "x264-params": "scenecut=0"}
         if name == "libx265":
             del self.context.options["profile"]
         if options["noise"]:

@@ -82,19 +82,27 @@ class LiveKitServer:
     def _start(self):
         self.port = free_port()
         self.udp_port = free_port(socket.SOCK_DGRAM)
+        self.tcp_port = free_port() if self.tcp else 0
         self.url = f"ws://{self.address}:{self.port}"
         config = CONFIG.format(
-            address=self.address, node_ip=self.node_ip, port=self.port, udp_port=self.udp_port, key=self.KEY,
-            tcp_port=free_port() if self.tcp else 0, secret=self.SECRET,
+            address=self.address, node_ip=self.node_ip, port=self.port, udp_port=self.udp_port,
+            key=self.KEY, tcp_port=self.tcp_port, secret=self.SECRET,
             auto_create=str(self.auto_create).lower(), rtc_extra=self.rtc_extra, extra=self.extra,
         )  # fmt: skip
+        (self.folder / "livekit.yaml").write_text(config)
+        self._run()
+
+    def _run(self):
         program = os.environ.get("LIVEKIT_SERVER") or ROOT / ".tools/bin/livekit-server"
-        path = self.folder / "livekit.yaml"
-        path.write_text(config)
         with open(self.folder / "livekit.log", "ab") as log:
             self.process = subprocess.Popen(
-                [str(program), "--config", str(path)], stdout=log, stderr=log
+                [str(program), "--config", str(self.folder / "livekit.yaml")], stdout=log, stderr=log
             )
+
+    def run_again(self):
+        """After kill(), on the same ports."""
+        self._run()
+        assert self._is_ready(), "livekit-server does not start again:\n" + self.log()[-3000:]
 
     def _is_ready(self):
         deadline = time.monotonic() + 20

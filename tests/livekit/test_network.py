@@ -1,16 +1,12 @@
 """A recorder on another host than the server: candidates of both sides, and a TURN relay."""
 
-import contextlib
 import socket
-import subprocess
-
-import pytest
 
 from harness.expect import expect_balanced, expect_every_frame, expect_plays
-from harness.namespaces import RECORDER_ADDRESS, SERVER_ADDRESS, Namespaces
+from harness.namespaces import RECORDER_ADDRESS, SERVER_ADDRESS, server_on, two_hosts
 from harness.publisher import Publisher
 from harness.recorder import Record
-from harness.server import LiveKitServer, free_port
+from harness.server import free_port
 
 # The relay's permission for private addresses, as both hosts have one here.
 TURN = """turn:
@@ -21,25 +17,6 @@ TURN = """turn:
   relay_range_end: 30100
   allow_restricted_peer_cidrs: [{address}/32]
 """
-
-
-@contextlib.contextmanager
-def two_hosts():
-    with contextlib.ExitStack() as stack:
-        try:
-            hosts = stack.enter_context(Namespaces())
-        except (OSError, subprocess.CalledProcessError) as error:
-            pytest.skip(f"no network namespaces can be made here: {error}")
-        yield hosts
-
-
-@contextlib.contextmanager
-def server_on(hosts, folder, **options):
-    server = LiveKitServer(folder, address=SERVER_ADDRESS, **options)
-    with contextlib.ExitStack() as stack:
-        with hosts.inside(hosts.server):
-            stack.enter_context(server)
-        yield server
 
 
 def recorded(hosts, server, room, folder):

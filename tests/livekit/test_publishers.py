@@ -20,6 +20,13 @@ def track_of(status, kind):
     return next(track for track in status["tracks"].values() if track["kind"] == kind)
 
 
+def left_out(status, kind):
+    """Frames that the recording says it left out, such as where an encoder was behind."""
+    (sid,) = [sid for sid, track in status["tracks"].items() if track["kind"] == kind]
+    stages = status["ledger"][sid]
+    return sum(sum(stages[name]["dropped"].values()) for name in ("queue", "encode", "write") if name in stages)
+
+
 def stopped(serve, mint_id):
     answer = serve.stop(mint_id)
     assert answer.status == 200 and answer.json["success"], answer
@@ -129,16 +136,19 @@ def test_another_size_every_second(serve, room, publisher, fault_row):
     unsent, late = alice.unsent() - before, alice.late()
     for name, status in told.items():
         verdict, video = expect_plays(status["output_path"]), track_of(status, "video")
-        found = offsets(verdict)
+        found, behind = offsets(verdict), left_out(status, "video")
         row.measured(
             f"{name}: {video['size_changes']} changes of size, {figures(verdict, alice.fps)}, "
-            f"{len(verdict.video.missing)} missing ({unsent} not sent)"
+            f"{len(verdict.video.missing)} missing ({unsent} not sent, {behind} not encoded)"
         )
-        assert status["outcome"] == "complete" and len(status["outputs"]) == 1
+        assert status["outcome"] == "complete" or (behind and status["code"] == "encoder_behind"), status
+        assert len(status["outputs"]) == 1
         assert verdict.video.sizes == (set(SIZES) if name == "webm" else {SIZES[0]})
         assert video["size_changes"] >= 7
         assert max(map(abs, found)) < 45 + late * 1000
-        assert len(verdict.video.missing) <= unsent, (verdict.video.missing, unsent)
+        assert len(verdict.video.missing) <= unsent + behind, (verdict.video.missing, unsent)
+        assert verdict.video.pace(alice.fps) < 0.045 + late
+    row.measured(f"the publisher itself was up to {late * 1000:.0f} ms late")
 
 
 def moments(status):
@@ -241,4 +251,4 @@ def test_muted_for_a_minute(muted, fault_row):
         assert video.pace(alice.fps) < 0.045 + muted.late
         assert max(map(abs, found)) < 45 + muted.late * 1000
         assert len([beep for beep in audio.beeps if beep > video.after_longest_gap]) >= 3
-        assert abs(audio.duration - video.duration) < 0.6
+        assert abs(audio.end - video.times[-1]) < 0.6

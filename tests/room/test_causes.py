@@ -76,7 +76,10 @@ def test_url_that_is_refused(embedded, record, url):
 
 def test_lost_until_the_end(embedded, record):
     """A wanted end does not make up for what did not come before it."""
-    one = record(embedded("close-socket@2s", "no-join@2s"), "--duration", "6s")
+    room = embedded()
+    one = record(room, "--duration", "8s")
+    one.wait_state("recording")
+    room.process.kill()
     assert one.finish(60) != 0, one.tail()
     assert "partial: reconnect_failed:" in one.err.text(), one.tail()
     assert one.sidecar["outcome"] == "partial" and not one.sidecar["reconnecting"]

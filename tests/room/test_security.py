@@ -27,7 +27,7 @@ ROOM = EmbeddedRoom.ROOM
 MEDIA_MIB = 16  # what a recording's own buffers may add to the process meanwhile
 
 
-def web_token(grant, key=EmbeddedRoom.KEY, secret=EmbeddedRoom.SECRET, alg="HS256", seconds=300,
+def web_token(grant, key=EmbeddedRoom.KEY, secret=EmbeddedRoom.SECRET, alg="HS256", seconds=3600,
               **claims):  # fmt: skip
     """A JSON web token, as right or wrong as asked for."""
     part = lambda data: base64.urlsafe_b64encode(data).rstrip(b"=")  # noqa: E731

@@ -18,6 +18,8 @@ typedef struct {
     GatePause pause; /* the last one */
     unsigned on_track_calls, input_changes;
     TrackInput input;
+    TrackGap gap;
+    unsigned gaps;
     RoundTrip round_trip;
     size_t sent_again; /* bytes of the last feedback that went out twice */
     unsigned nacks;    /* packets of them in the last feedback */
@@ -36,6 +38,14 @@ static void on_input_changed(void *owner, unsigned track_id, const TrackInput *i
     g_assert_cmpuint(track_id, ==, 3);
     fixture->input_changes++;
     fixture->input = *input;
+}
+
+static void on_gap(void *owner, unsigned track_id, const TrackGap *gap)
+{
+    Fixture *fixture = owner;
+    g_assert_cmpuint(track_id, ==, 3);
+    fixture->gaps++;
+    fixture->gap = *gap;
 }
 
 static void on_pause(void *owner, const GatePause *pause)
@@ -65,9 +75,11 @@ static Fixture *fixture_new_seekable(TrackKind kind, int64_t seek_interval_ns)
         .seek_interval_ns = seek_interval_ns,
         .round_trip = &fixture->round_trip,
     };
-    fixture->pipeline = track_pipeline_new(
-        &config, (TrackPipelineOut){
-                     .owner = fixture, .on_track = on_track, .input_changed = on_input_changed});
+    fixture->pipeline =
+        track_pipeline_new(&config, (TrackPipelineOut){.owner = fixture,
+                                                       .on_track = on_track,
+                                                       .input_changed = on_input_changed,
+                                                       .gap = on_gap});
     const ReceiverPayload payloads[] = {{111, CODEC_OPUS, 0}, {96, CODEC_VP8, 97}};
     track_pipeline_bind(fixture->pipeline, 0x1234, 0, payloads, 2);
     return fixture;
@@ -451,6 +463,10 @@ static void test_what_is_lost_before_the_key_frame(void)
     g_assert_cmpuint(ledger_value(&fixture->counters.keyframes), ==, 2);
     g_assert_cmpint(pli_between(fixture, 1000, 5000), ==, -1);
     g_assert_cmpint(pli_ms, >, 0);
+    g_assert_cmpuint(fixture->gaps, ==, 1);
+    g_assert_cmpint(llabs(fixture->gap.end_ns - 1000 * NS_PER_MS), <, 5 * NS_PER_MS);
+    g_assert_true(fixture->gap.ends_with_key);
+    g_assert_cmpuint(fixture->gap.packets, ==, 45); /* of 50, five came */
     stop(fixture);
 }
 

@@ -128,6 +128,56 @@ static void test_broken_payload_keeps_the_header(void)
     packet_link_free(link);
 }
 
+static void test_delay_keeps_the_order(void)
+{
+    FaultScript script = {0};
+    load(&script, "delay=25ms");
+    Arrived arrived = {0};
+    PacketLink *const link = new_link(&script, &arrived);
+    for (unsigned i = 0; i < 50; i++) {
+        push(link, TRACK_VIDEO, (uint8_t)i, i * NS_PER_MS);
+    }
+    g_assert_cmpint(packet_link_advance(link, 49 * NS_PER_MS), ==, 50 * NS_PER_MS);
+    g_assert_cmpuint(arrived.count, ==, 25);
+    g_assert_cmpint(packet_link_advance(link, NS_PER_SECOND), ==, CLOCK_NEVER);
+    for (unsigned i = 0; i < 50; i++) {
+        g_assert_cmpuint(arrived.numbers[i], ==, i);
+    }
+    packet_link_free(link);
+}
+
+/* 68 bytes with the headers below are 5.44 ms at 100 kbit/s; 64 kB of them wait, the rest is lost.
+ */
+static void test_rate(void)
+{
+    FaultScript script = {0};
+    load(&script, "rate=100@0s+10s");
+    Arrived arrived = {0};
+    PacketLink *const link = new_link(&script, &arrived);
+    for (unsigned i = 0; i < 1000; i++) {
+        push(link, TRACK_VIDEO, 0, 0);
+    }
+    g_assert_cmpuint(packet_link_stats(link).dropped, ==, 1000 - 64000 / 68);
+    packet_link_advance(link, NS_PER_SECOND);
+    g_assert_cmpuint(arrived.count, ==, 183);
+    packet_link_free(link);
+}
+
+/* Reports are lost and late as other packets are, and never broken. */
+static void test_reports(void)
+{
+    FaultScript script = {0};
+    load(&script, "malformed-payload=100%");
+    Arrived arrived = {0};
+    PacketLink *const link = new_link(&script, &arrived);
+    uint8_t report[40] = {0x80, 200, 0, 9};
+    packet_link_push(link, "alice", TRACK_VIDEO, report, sizeof report, 0);
+    static const uint8_t ZEROS[28] = {0};
+    g_assert_cmpuint(arrived.count, ==, 1);
+    g_assert_cmpint(memcmp(arrived.last + 12, ZEROS, sizeof ZEROS), ==, 0);
+    packet_link_free(link);
+}
+
 static void test_waiting_packets_are_bounded(void)
 {
     FaultScript script = {0};
@@ -149,5 +199,8 @@ void packet_link_test_add(void)
     g_test_add_func("/room/packet-link/reorder", test_reorder_and_jitter);
     g_test_add_func("/room/packet-link/duplicate", test_duplicate);
     g_test_add_func("/room/packet-link/broken-payload", test_broken_payload_keeps_the_header);
+    g_test_add_func("/room/packet-link/delay", test_delay_keeps_the_order);
+    g_test_add_func("/room/packet-link/rate", test_rate);
+    g_test_add_func("/room/packet-link/reports", test_reports);
     g_test_add_func("/room/packet-link/bounded", test_waiting_packets_are_bounded);
 }

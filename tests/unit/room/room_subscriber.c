@@ -278,10 +278,10 @@ static void on_leave(void *owner, LeaveAction action, int reason, const char *re
     subscriber->leave_reason = reason;
 }
 
-static void on_failed(void *owner, OutcomeCode code, const char *sentence, bool was_joined)
+static void on_failed(void *owner, SignalFailure failure, OutcomeCode code, const char *sentence)
 {
     RoomSubscriber *const subscriber = owner;
-    (void)was_joined;
+    (void)failure;
     subscriber->failed = true;
     subscriber->code = code;
     subscriber->sentence = g_strdup(sentence);

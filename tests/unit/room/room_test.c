@@ -18,6 +18,7 @@ int main(int argc, char **argv)
     packetizer_test_add();
     rtp_sender_test_add();
     packet_link_test_add();
+    return_link_test_add();
     offer_writer_test_add();
     room_admission_test_add();
     embedded_room_test_add();

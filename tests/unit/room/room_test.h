@@ -7,6 +7,7 @@ void test_media_test_add(void);
 void packetizer_test_add(void);
 void rtp_sender_test_add(void);
 void packet_link_test_add(void);
+void return_link_test_add(void);
 void offer_writer_test_add(void);
 void room_admission_test_add(void);
 void embedded_room_test_add(void);

@@ -13,6 +13,7 @@ static void on_packet(void *owner, const RtpPacket *packet, Codec codec, unsigne
         g_string_append_printf(listener->said, "/%u", lost_before);
     listener->last_payload = packet->payload;
     listener->last_size = packet->payload_size;
+    listener->last_is_late = packet->is_late;
     listener->handed_out++;
     listener->lost += lost_before;
 }

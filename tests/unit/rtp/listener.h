@@ -18,6 +18,7 @@ typedef struct {
     GString *said;
     const uint8_t *last_payload;
     size_t last_size;
+    bool last_is_late;
     uint64_t handed_out;
     unsigned lost;
 } Listener;

@@ -159,8 +159,8 @@ static void tells_that_nobody_hears(void)
     for (; !receiver_is_unheard(listener->receiver, ms * NS_PER_MS); ms++)
         receiver_take_nacks(listener->receiver, ms * NS_PER_MS, asked, 4);
     g_assert_cmpint(ms, >=, 32 + 3 * 112);
+    g_assert_false(receiver_is_unheard(listener->receiver, 9 * NS_PER_SECOND)); /* nothing asked */
     receiver_hold(listener->receiver, 2 * NS_PER_SECOND);
-    g_assert_false(receiver_is_unheard(listener->receiver, ms * NS_PER_MS));
     receiver_advance(listener->receiver, 1900 * NS_PER_MS);
     listener_expect(listener, "1");
     receiver_ask_again(listener->receiver, 1900 * NS_PER_MS);
@@ -206,8 +206,10 @@ static void a_retransmission_fills_its_hole(void)
     listener_retransmission(listener, 65535, 30);
     listener_expect(listener, "65534 65535");
     g_assert_cmpuint(listener->last_size, ==, 3);
+    g_assert_true(listener->last_is_late);
     listener_retransmission(listener, 0, 31);
     listener_expect(listener, "0 1");
+    g_assert_false(listener->last_is_late); /* it only waited */
     listener_retransmission(listener, 0, 32);
     listener_retransmission(listener, 50, 33);
     listener_expect(listener, "");

@@ -130,6 +130,9 @@ static void test_updates(void)
     room_view_clear(fixture.view);
     g_assert_cmpuint(room_view_count(fixture.view), ==, 0);
     g_assert_nonnull(g_strstr_len(fixture.events->str, -1, "-bob/PA_2"));
+    /* moved back to them: it is the same session of theirs */
+    const Step back = {"PA_2", "bob", 1, ACTIVE, NULL, false, "+bob/PA_2"};
+    run_step(&fixture, &back);
     tear_down(&fixture);
 }
 

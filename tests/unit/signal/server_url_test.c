@@ -17,11 +17,23 @@ static void test_good(void)
         g_autoptr(ServerUrl) url = server_url_parse(cases[i].text, &error);
         g_assert_no_error(error);
         g_assert_cmpstr(url->text, ==, cases[i].shown);
-        g_autoptr(GUri) rtc = server_url_rtc(url, false, false);
+        g_autoptr(GUri) rtc = server_url_rtc(url, false, &(SessionQuery){0});
         g_autofree char *text = g_uri_to_string(rtc);
         g_assert_true(g_str_has_prefix(text, cases[i].rtc));
-        g_assert_nonnull(g_strstr_len(text, -1, "auto_subscribe=0&adaptive_stream=0"));
+        g_assert_nonnull(
+            g_strstr_len(text, -1, "adaptive_stream=0&client_protocol=0&auto_subscribe=0"));
     }
+}
+
+static void test_resume(void)
+{
+    g_autoptr(ServerUrl) url = server_url_parse("wss://host/base", NULL);
+    const SessionQuery session = {
+        .auto_subscribe = true, .resume_sid = "PA_x&y", .resume_reason = 3};
+    g_autoptr(GUri) uri = server_url_rtc(url, false, &session);
+    const char *query = g_uri_get_query(uri);
+    g_assert_true(
+        g_str_has_suffix(query, "&auto_subscribe=1&reconnect=1&sid=PA_x%26y&reconnect_reason=3"));
 }
 
 static void test_bad(void)
@@ -47,5 +59,6 @@ static void test_bad(void)
 void server_url_test_add(void)
 {
     g_test_add_func("/server_url/good", test_good);
+    g_test_add_func("/server_url/resume", test_resume);
     g_test_add_func("/server_url/bad", test_bad);
 }

@@ -13,6 +13,7 @@ typedef struct {
     char *url;
     SoupWebsocketConnection *connection;
     bool says_join, may_subscribe;
+    GString *queries; /* of every request for a socket */
     int refuse_status, validate_status;
     const char *validate_text;
     bool token_in_url, bearer_seen, deflate_offered;
@@ -22,7 +23,8 @@ typedef struct {
     GString *events;
     OutcomeCode code;
     char *sentence;
-    bool was_joined, ended, free_in_joined;
+    SignalFailure failure;
+    bool ended, free_in_joined;
 } Fixture;
 
 static char *test_token(int64_t valid_seconds)
@@ -114,6 +116,8 @@ static void on_early(SoupServer *server, SoupServerMessage *message, const char 
     g_autofree char *uri = g_uri_to_string(soup_server_message_get_uri(message));
     fixture->bearer_seen = bearer != NULL && g_str_has_prefix(bearer, "Bearer ey");
     fixture->token_in_url = fixture->token_in_url || strstr(uri, "ey") != NULL;
+    if (strstr(uri, "reconnect=1"))
+        g_string_append_printf(fixture->queries, "%s ", strstr(uri, "reconnect=1"));
     fixture->deflate_offered = fixture->deflate_offered || extensions != NULL;
     const bool is_validate = g_str_has_suffix(path, "/validate");
     const char *text = fixture->validate_text != NULL ? fixture->validate_text : "";
@@ -135,6 +139,12 @@ static void on_joined(void *owner, const SignalJoin *join)
         g_clear_pointer(&fixture->client, signal_client_free);
         fixture->ended = true;
     }
+}
+
+static void on_resumed(void *owner)
+{
+    Fixture *fixture = owner;
+    g_string_append(fixture->events, "resumed ");
 }
 
 static void on_offer(void *owner, const char *sdp, uint32_t id, GHashTable *mids)
@@ -181,13 +191,14 @@ static void on_leave(void *owner, LeaveAction action, int reason, const char *na
     fixture->ended = true;
 }
 
-static void on_failed(void *owner, OutcomeCode code, const char *sentence, bool was_joined)
+static void on_failed(void *owner, SignalFailure failure, OutcomeCode code, const char *sentence)
 {
     Fixture *fixture = owner;
     g_assert_false(fixture->ended);
+    fixture->failure = failure;
+    g_free(fixture->sentence);
     fixture->code = code;
     fixture->sentence = g_strdup(sentence);
-    fixture->was_joined = was_joined;
     fixture->ended = true;
 }
 
@@ -202,6 +213,7 @@ static void set_up(Fixture *fixture)
     *fixture = (Fixture){.says_join = true, .may_subscribe = true};
     fixture->events = g_string_new(NULL);
     fixture->requests = g_string_new(NULL);
+    fixture->queries = g_string_new(NULL);
     fixture->server = soup_server_new(NULL, NULL);
     g_autoptr(GError) error = NULL;
     g_assert_true(
@@ -228,6 +240,7 @@ static void tear_down(Fixture *fixture)
     g_free(fixture->sentence);
     g_string_free(fixture->events, TRUE);
     g_string_free(fixture->requests, TRUE);
+    g_string_free(fixture->queries, TRUE);
 }
 
 static void start_with(Fixture *fixture, const char *url, const char *token)
@@ -237,6 +250,7 @@ static void start_with(Fixture *fixture, const char *url, const char *token)
     const SignalClientOut out = {
         .owner = fixture,
         .joined = on_joined,
+        .resumed = on_resumed,
         .offer = on_offer,
         .candidate = on_candidate,
         .room_updated = on_room_updated,
@@ -410,7 +424,7 @@ static void test_oversized(void)
     soup_websocket_connection_send_message(fixture.connection, SOUP_WEBSOCKET_DATA_BINARY, huge);
     run_until_end(&fixture);
     g_assert_cmpint(fixture.code, ==, CODE_SERVER_UNREACHABLE);
-    g_assert_true(fixture.was_joined);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_LOST);
     tear_down(&fixture);
 }
 
@@ -445,7 +459,7 @@ static void test_refused(void)
         g_test_message("%s", fixture.sentence);
         g_assert_cmpstr(outcome_code_name(fixture.code), ==, outcome_code_name(cases[i].code));
         g_assert_nonnull(strstr(fixture.sentence, cases[i].says));
-        g_assert_false(fixture.was_joined);
+        g_assert_cmpint(fixture.failure, ==, SIGNAL_REFUSED);
         g_assert_true(fixture.bearer_seen);
         g_assert_false(fixture.token_in_url);
         tear_down(&fixture);
@@ -512,7 +526,7 @@ static void test_ping_timeout(void)
     run_until_end(&fixture);
     g_assert_cmpint(fixture.code, ==, CODE_SERVER_UNREACHABLE);
     g_assert_nonnull(strstr(fixture.sentence, "pings"));
-    g_assert_true(fixture.was_joined);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_LOST);
     tear_down(&fixture);
 }
 
@@ -526,7 +540,117 @@ static void test_lost(void)
     run_until_end(&fixture);
     g_assert_cmpint(fixture.code, ==, CODE_SERVER_UNREACHABLE);
     g_assert_nonnull(strstr(fixture.sentence, "1001"));
-    g_assert_true(fixture.was_joined);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_LOST);
+    tear_down(&fixture);
+}
+
+/* Joins, loses the socket, and asks for a new one; the server has not answered yet. */
+static void lose_and_resume(Fixture *fixture)
+{
+    start(fixture);
+    run_until_event(fixture, "+ann");
+    signal_client_subscribe(fixture->client, "PA_1", "TR_1", true);
+    soup_websocket_connection_close(fixture->connection, SOUP_WEBSOCKET_CLOSE_GOING_AWAY, NULL);
+    run_until_end(fixture);
+    g_assert_true(signal_client_can_resume(fixture->client));
+    fixture->says_join = fixture->ended = false;
+    g_clear_object(&fixture->connection);
+    const SignalResume resume = {.reason = 1, .timeout_ns = 5 * NS_PER_SECOND};
+    signal_client_resume(fixture->client, &resume);
+}
+
+static void await_socket(Fixture *fixture)
+{
+    const int64_t deadline_ns = clock_monotonic_ns() + 20 * NS_PER_SECOND;
+    while (fixture->connection == NULL) {
+        g_assert_cmpint(clock_monotonic_ns(), <, deadline_ns);
+        g_main_context_iteration(NULL, TRUE);
+    }
+}
+
+static void test_resume(void)
+{
+    Fixture fixture;
+    set_up(&fixture);
+    lose_and_resume(&fixture);
+    await_socket(&fixture);
+    g_assert_cmpstr(fixture.queries->str, ==, "reconnect=1&sid=PA_self&reconnect_reason=1 ");
+    Livekit__ReconnectResponse reconnect = LIVEKIT__RECONNECT_RESPONSE__INIT;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT;
+    response.reconnect = &reconnect;
+    server_send(&fixture, &response);
+    run_until_event(&fixture, "resumed");
+    /* the table stays: nobody comes anew */
+    g_assert_cmpstr(fixture.events->str, ==, "joined:demo/RM_1/PA_self/2 +ann resumed ");
+    /* a second one means nothing, and the session goes on as before */
+    server_send(&fixture, &response);
+    Livekit__SessionDescription offer = LIVEKIT__SESSION_DESCRIPTION__INIT;
+    offer.type = (char *)"offer";
+    offer.sdp = (char *)"v=0";
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_OFFER;
+    response.offer = &offer;
+    server_send(&fixture, &response);
+    run_until_event(&fixture, "offer:v=0");
+    /* subscription on the old socket, sync_state on the new one */
+    g_assert_true(g_str_has_prefix(fixture.requests->str, "6 12 "));
+    tear_down(&fixture);
+}
+
+static void test_resume_is_answered_otherwise(void)
+{
+    Fixture fixture;
+    set_up(&fixture);
+    lose_and_resume(&fixture);
+    await_socket(&fixture);
+    server_send_join(&fixture);
+    run_until_end(&fixture);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_REFUSED);
+    g_assert_nonnull(strstr(fixture.sentence, "does not know our session"));
+
+    fixture.ended = false;
+    g_clear_object(&fixture.connection);
+    const SignalResume resume = {.reason = 3, .timeout_ns = NS_PER_SECOND / 10};
+    signal_client_resume(fixture.client, &resume);
+    await_socket(&fixture); /* which says nothing */
+    run_until_end(&fixture);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_UNREACHABLE);
+    g_assert_nonnull(strstr(fixture.sentence, "did not answer in time"));
+
+    fixture.ended = false;
+    g_clear_object(&fixture.connection);
+    signal_client_resume(fixture.client, &resume);
+    await_socket(&fixture);
+    Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
+    leave.reason = LIVEKIT__DISCONNECT_REASON__STATE_MISMATCH;
+    leave.action = LIVEKIT__LEAVE_REQUEST__ACTION__RECONNECT;
+    Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
+    response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE;
+    response.leave = &leave;
+    server_send(&fixture, &response);
+    run_until_end(&fixture);
+    g_assert_true(g_str_has_suffix(fixture.events->str, "leave:2/6/STATE_MISMATCH "));
+    tear_down(&fixture);
+}
+
+static void test_resume_is_refused(void)
+{
+    Fixture fixture;
+    set_up(&fixture);
+    fixture.validate_status = 503;
+    start(&fixture);
+    run_until_event(&fixture, "+ann");
+    fixture.refuse_status = 503;
+    const SignalResume resume = {.reason = 1, .timeout_ns = 5 * NS_PER_SECOND};
+    signal_client_resume(fixture.client, &resume);
+    run_until_end(&fixture);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_REFUSED);
+
+    soup_server_disconnect(fixture.server);
+    fixture.ended = false;
+    signal_client_resume(fixture.client, &resume);
+    run_until_end(&fixture);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_UNREACHABLE);
     tear_down(&fixture);
 }
 
@@ -546,7 +670,7 @@ static void test_leave_instead_of_join(void)
     server_send(&fixture, &response);
     run_until_end(&fixture);
     g_assert_cmpint(fixture.code, ==, CODE_DUPLICATE_IDENTITY);
-    g_assert_false(fixture.was_joined);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_REFUSED);
     tear_down(&fixture);
 }
 
@@ -558,7 +682,7 @@ static void test_may_not_subscribe(void)
     start(&fixture);
     run_until_end(&fixture);
     g_assert_cmpint(fixture.code, ==, CODE_SUBSCRIPTION_DENIED);
-    g_assert_false(fixture.was_joined);
+    g_assert_cmpint(fixture.failure, ==, SIGNAL_REFUSED);
     g_assert_cmpstr(fixture.events->str, ==, "");
     tear_down(&fixture);
 }
@@ -613,6 +737,10 @@ void signal_client_test_add(void)
     g_test_add_func("/signal_client/not_even_asked", test_not_even_asked);
     g_test_add_func("/signal_client/ping_timeout", test_ping_timeout);
     g_test_add_func("/signal_client/lost", test_lost);
+    g_test_add_func("/signal_client/resume", test_resume);
+    g_test_add_func("/signal_client/resume_is_answered_otherwise",
+                    test_resume_is_answered_otherwise);
+    g_test_add_func("/signal_client/resume_is_refused", test_resume_is_refused);
     g_test_add_func("/signal_client/leave_instead_of_join", test_leave_instead_of_join);
     g_test_add_func("/signal_client/may_not_subscribe", test_may_not_subscribe);
     g_test_add_func("/signal_client/requests_and_goodbye", test_requests_and_goodbye);

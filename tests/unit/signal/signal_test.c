@@ -10,5 +10,6 @@ int main(int argc, char **argv)
     room_view_test_add();
     server_url_test_add();
     signal_client_test_add();
+    sync_state_test_add();
     return g_test_run();
 }

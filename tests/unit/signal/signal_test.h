@@ -6,3 +6,4 @@ void messages_test_add(void);
 void room_view_test_add(void);
 void server_url_test_add(void);
 void signal_client_test_add(void);
+void sync_state_test_add(void);

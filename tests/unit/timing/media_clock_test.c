@@ -432,6 +432,30 @@ static void backlog_of_a_standstill_is_not_late(void)
     media_clock_free(clock);
 }
 
+/* A network that was cut for eight seconds; the last four of them are sent again when it is back.
+ */
+static void what_is_sent_again_keeps_its_time(void)
+{
+    MediaClock *clock = media_clock_new(0);
+    MediaClockTrack track;
+    int64_t pts_ns;
+    media_clock_register_track(clock, 0, 0, TRACK_AUDIO, 48000, 0, NS_PER_SECOND);
+    for (uint32_t i = 0; i < 1500; i++) {
+        const int64_t sent_ns = (1000 + 20 * (int64_t)i) * NS_PER_MS;
+        if (i >= 500 && i < 700)
+            continue;
+        if (i >= 700 && i < 900)
+            g_assert_true(media_clock_late_rtp_to_pts(clock, 0, 960 * i, &pts_ns));
+        else
+            g_assert_true(media_clock_rtp_to_pts(clock, 0, 960 * i, sent_ns, &pts_ns));
+        g_assert_cmpint(llabs(pts_ns - sent_ns), <, NS_PER_MS);
+    }
+    g_assert_true(media_clock_track(clock, 0, &track));
+    g_assert_cmpuint(track.steps, ==, 0);
+    g_assert_false(media_clock_late_rtp_to_pts(clock, 1, 0, &pts_ns));
+    media_clock_free(clock);
+}
+
 static void absurd_reports_are_rejected(void)
 {
     MediaClock *clock = media_clock_new(0);
@@ -460,6 +484,7 @@ void media_clock_test_add(void)
     g_test_add_func("/media_clock/wild_timestamp", a_wild_timestamp_does_not_spoil_the_rest);
     g_test_add_func("/media_clock/pause_is_no_drift", a_pause_is_no_drift);
     g_test_add_func("/media_clock/standstill", backlog_of_a_standstill_is_not_late);
+    g_test_add_func("/media_clock/sent_again", what_is_sent_again_keeps_its_time);
     g_test_add_func("/media_clock/absurd_reports", absurd_reports_are_rejected);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_test_add_data_func(rows[i].name, &rows[i], play_row);

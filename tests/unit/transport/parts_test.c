@@ -344,8 +344,10 @@ static void test_channel_open(void)
         data_channels_receive(channels, 3, 50, open_rows[i].data, open_rows[i].size);
         g_test_message("%s", open_rows[i].name);
         g_assert_cmpuint(end.sent, ==, open_rows[i].is_answered ? 1 : 0);
-        g_assert_cmpuint(data_channels_count(channels), ==, open_rows[i].is_answered ? 1 : 0);
+        PeerChannel listed[2] = {0};
+        g_assert_cmpuint(data_channels_list(channels, listed, 2), ==, end.sent);
         if (open_rows[i].is_answered) {
+            g_assert_cmpuint(listed[0].stream_id, ==, 3);
             g_assert_cmpuint(end.last_how.stream, ==, 3);
             g_assert_cmpuint(end.last_how.protocol, ==, 50);
             g_assert_true(end.last_how.is_ordered);
@@ -387,7 +389,7 @@ static void test_channel_ceiling(void)
     static const uint8_t open[] = {OPEN(0x00, 2, 0), 'a', 'b'};
     for (unsigned i = 0; i < 2 * DATA_CHANNELS_MAX; i++)
         data_channels_receive(channels, (uint16_t)i, 50, open, sizeof open);
-    g_assert_cmpuint(data_channels_count(channels), ==, DATA_CHANNELS_MAX);
+    g_assert_cmpuint(data_channels_list(channels, NULL, 0), ==, DATA_CHANNELS_MAX);
     g_assert_false(data_channels_open(channels, "one more", true, -1));
     data_channels_free(channels);
 }

@@ -47,17 +47,28 @@ static Pair connected_pair(void)
     return pair;
 }
 
+static unsigned counted(PeerEnd *end, const unsigned *counter)
+{
+    pthread_mutex_lock(&end->lock);
+    const unsigned count = *counter;
+    pthread_mutex_unlock(&end->lock);
+    return count;
+}
+
 static void expect_media(Pair *pair)
 {
     static uint16_t sequence = 100;
     sequence++;
-    const unsigned rtp[] = {pair->server->rtp, pair->client->rtp};
-    const unsigned rtcp[] = {pair->server->rtcp, pair->client->rtcp};
+    PeerEnd *ends[] = {pair->server, pair->client};
+    unsigned rtp[2], rtcp[2];
+    for (unsigned i = 0; i < 2; i++) {
+        rtp[i] = counted(ends[i], &ends[i]->rtp);
+        rtcp[i] = counted(ends[i], &ends[i]->rtcp);
+    }
     g_assert_true(peer_end_send_rtp(pair->server, sequence, 0x11223344));
     g_assert_true(peer_end_send_rtp(pair->client, sequence, 0x55667788));
     g_assert_true(peer_end_send_rtcp(pair->server));
     g_assert_true(peer_end_send_rtcp(pair->client));
-    PeerEnd *ends[] = {pair->server, pair->client};
     for (unsigned i = 0; i < 2; i++) {
         g_assert_true(peer_end_wait(ends[i], peer_end_has_rtp, rtp[i] + 1));
         g_assert_true(peer_end_wait(ends[i], peer_end_has_rtcp, rtcp[i] + 1));
@@ -389,7 +400,7 @@ static void test_gathering_everywhere(void)
 static void restart_ice(PeerEnd *end, void *argument)
 {
     (void)argument;
-    peer_restart_ice(end->peer);
+    g_assert_true(peer_restart_ice(end->peer, NULL));
 }
 
 /* As a description can tell nothing new in time, ask until the count is there. */
@@ -505,6 +516,27 @@ static void test_disconnected(void)
     expect_connected(&pair);
     expect_media(&pair);
     peer_end_description_clear(&server);
+    pair_clear(&pair);
+}
+
+static void probe(PeerEnd *end, void *ret_was_sent)
+{
+    *(bool *)ret_was_sent = peer_probe(end->peer);
+}
+
+/* Nothing else flows: what comes is the answer. */
+static void test_probe(void)
+{
+    Pair pair = connected_pair();
+    bool was_sent = false;
+    const gint64 deadline = g_get_monotonic_time() + PEER_END_PATIENCE_S * G_USEC_PER_SEC;
+    const uint64_t before = peer_end_stats(pair.client).datagrams;
+    while (peer_end_stats(pair.client).datagrams < before + 20) {
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        peer_end_run(pair.client, probe, &was_sent);
+        g_usleep(1000);
+    }
+    g_assert_true(was_sent);
     pair_clear(&pair);
 }
 
@@ -654,6 +686,7 @@ void peer_test_add(void)
     g_test_add_func("/peer/no_common_profile", test_no_common_profile);
     g_test_add_func("/peer/wrong_password", test_wrong_password);
     g_test_add_func("/peer/servers", test_servers);
+    g_test_add_func("/peer/probe", test_probe);
     g_test_add_func("/peer/candidates", test_candidates);
     g_test_add_func("/peer/gathering", test_gathering);
     g_test_add_func("/peer/gathering_everywhere", test_gathering_everywhere);
