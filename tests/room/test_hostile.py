@@ -129,7 +129,6 @@ def expect_unharmed(serve, row):
                  f"{done['stats']['lost_packets']} packets lost")  # fmt: skip
     expect_every_frame(verdict.video, len(verdict.video.missing))
     assert done["stats"]["lost_packets"] == 0 and done["stats"]["dropped_frames"] == 0
-    assert verdict.video.longest_gap < 1
     assert verdict.audio.longest_hole < 0.1
     assert done["outcome"] == "complete", done["error"]
     expect_balanced(done)
