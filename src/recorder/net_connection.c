@@ -22,10 +22,10 @@ TrackPipeline *net_find_pipeline(const NetSession *session, uint32_t ssrc)
     return NULL;
 }
 
-/* What came meanwhile is read at once now: the clock has to know, and no queue is to overflow. */
+/* What was held up meanwhile comes at once now: the clock has to know, and no queue is to overflow.
+ */
 static void catch_up(NetSession *session, NetThreadStill still)
 {
-    session->net.still_until_ns = still.until_ns;
     media_clock_stood_still(session->net.clock, still.from_ns, still.until_ns);
     for (unsigned i = 0; i < session->net.pipelines->len; i++) {
         if (net_pipeline_at(session, i))
@@ -38,8 +38,15 @@ static void on_rtp(void *owner, uint8_t *data, size_t size, int64_t arrival_ns)
     NetSession *session = owner;
     RtpPacket packet;
     const NetThreadStill still = net_thread_still(session->thread);
-    if (still.until_ns != session->net.still_until_ns)
+    if (still.until_ns != session->net.still_until_ns) {
+        session->net.still_until_ns = still.until_ns;
         catch_up(session, still);
+    }
+    if (session->net.silent_from_ns > 0) {
+        /* the server was stopped, or the path was; both may have kept what came in that time */
+        catch_up(session, (NetThreadStill){session->net.silent_from_ns, arrival_ns});
+        session->net.silent_from_ns = 0;
+    }
     if (!rtp_packet_parse(data, size, arrival_ns, &packet))
         return;
     TrackPipeline *pipeline = net_find_pipeline(session, packet.ssrc);

@@ -3,6 +3,7 @@
 #include "rtp/rtcp.h"
 
 #define REPORT_INTERVAL_NS NS_PER_SECOND
+#define SILENCE_SECONDS 2 /* without an answer: more than a lost packet */
 #define RTCP_MAX_BYTES 1200
 
 void net_wake_at(NetSession *session, int64_t at_ns)
@@ -92,7 +93,7 @@ void net_publish(NetSession *session)
 /* A room where everybody is muted sends nothing by itself, so it is asked. Seconds are counted here
  * one by one: after a stop of the whole process what waits in the socket is read before the next.
  */
-static void watch_peer(NetSession *session)
+static void watch_peer(NetSession *session, int64_t now_ns)
 {
     if (!session->net.peer)
         return;
@@ -104,6 +105,8 @@ static void watch_peer(NetSession *session)
         session->net.silent_seconds++;
     else
         session->net.silent_seconds = 0;
+    if (session->net.silent_seconds == SILENCE_SECONDS)
+        session->net.silent_from_ns = now_ns - (SILENCE_SECONDS + 1) * NS_PER_SECOND;
 }
 
 static int64_t send_feedback(NetSession *session, int64_t now_ns)
@@ -137,7 +140,7 @@ static gboolean on_timer(gpointer data)
     if (now_ns >= session->net.report_ns) {
         session->net.report_ns = now_ns + REPORT_INTERVAL_NS;
         send_reports(session, now_ns);
-        watch_peer(session);
+        watch_peer(session, now_ns);
         net_publish(session);
     }
     next_ns = MIN(next_ns, session->net.report_ns);

@@ -236,6 +236,7 @@ static void run_reset(NetSession *session)
     session->net.round_trip = (RoundTrip){0};
     session->net.heard_datagrams = 0;
     session->net.silent_seconds = 0;
+    session->net.silent_from_ns = 0;
     session->net.generation++;
 }
 

@@ -51,7 +51,8 @@ struct NetSession {
         RoundTrip round_trip;     /* to the server, of the present connection */
         uint64_t heard_datagrams; /* when the peer was looked at last */
         unsigned silent_seconds;
-    } net; /* only touched on the net thread */
+        int64_t silent_from_ns; /* a silence was noticed and no packet has come since; or 0 */
+    } net;                      /* only touched on the net thread */
 };
 
 typedef enum {

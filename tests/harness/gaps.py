@@ -34,12 +34,13 @@ def gap_lengths(video, least=0.4):
     return [after.times[0] - before.times[-1] for before, after in zip(parts, parts[1:])]
 
 
-def moved(video, publishers, least=0.4):
-    """The furthest that a stretch stands from where the first one's clock would put it, in ms;
-    `publishers` are those of the stretches in order, the last one of all that follow."""
+def moved(video, publishers, least=0.4, enough=15):
+    """The furthest that a stretch (of enough pictures to tell) stands from where the first one's clock
+    would put it, in ms; `publishers` are those of the stretches in order, the last one of all that
+    follow."""
     shifts = [
         part.shift(publishers[min(i, len(publishers) - 1)])
         for i, part in enumerate(stretches(video, least))
-        if len(part.times) > 1
+        if len(part.times) >= enough
     ]
     return max((shift - shifts[0] for shift in shifts), key=abs) * 1000

@@ -98,11 +98,15 @@ def test_socket(server, publisher, room, tmp_path, fault_row):
             for name, made, _, _, asked in SOCKET_FAULTS]  # fmt: skip
     with contextlib.ExitStack() as stack:
         relays = [stack.enter_context(SignalRelay(server)) for _ in SOCKET_FAULTS]
+        witness = stack.enter_context(Record(server, room, folder=tmp_path / "witness"))
         records = [
             stack.enter_context(Record(relay, room, folder=tmp_path / str(i)))
             for i, relay in enumerate(relays)
         ]
         run_socket_faults(relays, records)
+        assert witness.interrupt() == 0, witness.tail()
+    # a busy machine loses pictures between the publisher and the server: from all recordings
+    never_there = set(expect_plays(witness.sidecar["output_path"]).video.missing)
     for record, relay, row, fault in zip(records, relays, rows, SOCKET_FAULTS):
         verdict, gap = figures(record, row)
         resumes = sum("reconnect=1" in line for line in relay.requests)
@@ -110,8 +114,10 @@ def test_socket(server, publisher, room, tmp_path, fault_row):
         expect_in_time(verdict, [alice], row)
         assert record.sidecar["outcome"] == "complete" and len(record.files) == 1
         if fault[4] == NOTHING_LOST:
+            row.measured(f"{len(never_there)} of them in no recording, also not in one without a fault")
             assert resumes and events(record, "the session goes on"), record.sidecar["events"]
-            expect_every_frame(verdict.video)
+            assert verdict.video.unreadable == 0 and verdict.video.duplicates == []
+            assert set(verdict.video.missing) <= never_there, sorted(set(verdict.video.missing) - never_there)
         else:
             assert events(record, "as a new session"), record.sidecar["events"]
             assert gap < 3 and verdict.video.last - verdict.video.first > 30 * 25
@@ -305,6 +311,7 @@ def test_server_stops_answering(tmp_path, room, fault_row):
         assert patient.sidecar["outcome"] == "complete" and len(patient.files) == 1
         assert gap < 8
         verdict, _ = figures(other, ever)
+        expect_in_time(verdict, [alice], ever)
         ever.measured(f"ended as {other.sidecar['code']} after {took:.1f} s")
         assert status != 0 and other.sidecar["code"] == "reconnect_failed", other.tail()
         assert other.sidecar["outcome"] == "partial" and 11 < took < 20, took
