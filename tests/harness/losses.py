@@ -18,7 +18,7 @@ def bound(loss, packets_per_frame, key_packets=10, rtt=0.05, fps=30, heeds=0.1, 
     gone = loss ** (1 + repeats)
     frame_gone = 1 - (1 - gone) ** packets_per_frame
     key_gone = 1 - (1 - gone) ** key_packets
-    known_after = max(heeds, rtt) * repeats + rtt / 2  # of the frame's sending
+    known_after = max(heeds, rtt) * repeats + rtt / 2  # after the frame was sent
     frames = 1 + math.ceil((known_after + rtt / 2) * fps)
     lost = frame_gone * frames / (1 - key_gone)
     return 1 / (1 + lost)
@@ -37,6 +37,8 @@ class Outcome:
     silence: float  # made up for sound that did not come, per recording
     nacks: int
     plis: int
+    packets: int  # of the camera
+    round_trip: float  # that the recorder measured, in seconds
     recordings: int = 1
 
     @property
@@ -66,6 +68,8 @@ def together(outcomes):
         silence=sum(one.silence for one in outcomes) / count,
         nacks=sum(one.nacks for one in outcomes),
         plis=sum(one.plis for one in outcomes),
+        packets=sum(one.packets for one in outcomes),
+        round_trip=outcomes[0].round_trip,
         recordings=count,
     )
 
@@ -80,6 +84,7 @@ def outcome(record, first, last, unsent=0, fps=30):
     assert video.unreadable == 0 and video.duplicates == [], (video.unreadable, video.duplicates[:9])
     shown = [(n, t) for n, t in zip(video.numbers, video.times) if n is not None and first <= n <= last]
     assert shown, f"no frame of {first}..{last}"
+    first, last = max(first, video.first), min(last, video.last)
     times = [t for _, t in shown]
     # a stretch without pictures at the edge is a gap, too
     times = [times[0] - (shown[0][0] - first) / fps, *times, times[-1] + (last - shown[-1][0]) / fps]
@@ -95,4 +100,6 @@ def outcome(record, first, last, unsent=0, fps=30):
         silence=sum(track["silence"] for track in tracks),
         nacks=camera["nack"],
         plis=camera["pli"],
+        packets=camera["packets"],
+        round_trip=camera["round_trip"],
     )

@@ -227,7 +227,8 @@ def restarted(folder, room, end, seconds, row):
         assert record.interrupt() == 0, record.tail()
         verdict, gap = figures(record, row)
         row.measured(
-            f"the server was away for {up_at - ended_at:.1f} s and had its publisher back {published_at - up_at:.1f} s later"
+            f"the server was away for {up_at - ended_at:.1f} s and had its publisher back"
+            f" {published_at - up_at:.1f} s later"
         )
         assert events(record, "as a new session"), record.sidecar["events"]
         assert record.sidecar["outcome"] == "complete" and len(record.files) <= 2
