@@ -24,6 +24,9 @@ struct TrackEncoder {
     TrackEncoderConfig config; /* constant */
     TrackEncoderEvents events;
     pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool has_ended; /* under the lock */
 
     /* the thread's */
     FrameDecoder *decoder;
@@ -287,11 +290,27 @@ static void *run(void *data)
     }
     show_black(encoder, INT64_MAX);
     finish(encoder);
+    pthread_mutex_lock(&encoder->lock);
+    encoder->has_ended = true;
+    pthread_cond_signal(&encoder->ended);
+    pthread_mutex_unlock(&encoder->lock);
     return NULL;
+}
+
+static void init_lock(TrackEncoder *encoder)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_mutex_init(&encoder->lock, NULL);
+    pthread_cond_init(&encoder->ended, &attributes);
+    pthread_condattr_destroy(&attributes);
 }
 
 static void release(TrackEncoder *encoder)
 {
+    pthread_cond_destroy(&encoder->ended);
+    pthread_mutex_destroy(&encoder->lock);
     frame_decoder_free(encoder->decoder);
     picture_fitter_free(encoder->fitter);
     picture_encoder_free(encoder->pictures);
@@ -310,6 +329,7 @@ TrackEncoder *track_encoder_new(const TrackEncoderConfig *config, const TrackEnc
     encoder->decoder = frame_decoder_new((FrameDecoderOut){encoder, on_decoded});
     encoder->fitter = picture_fitter_new(config->published, config->ceiling);
     encoder->wants_key = config->kind == TRACK_VIDEO;
+    init_lock(encoder);
     if (pthread_create(&encoder->thread, NULL, run, encoder) == 0)
         return encoder;
     release(encoder);
@@ -331,23 +351,31 @@ void track_encoder_hurry(TrackEncoder *encoder)
     atomic_store(&encoder->is_hurried, true);
 }
 
-/* True when the thread has ended. */
-static bool join(pthread_t thread)
+/* True when the thread has ended. It is joined only then: ThreadSanitizer does not know a join with
+ * a monotonic deadline. */
+static bool join(TrackEncoder *encoder)
 {
     struct timespec deadline;
     clock_gettime(CLOCK_MONOTONIC, &deadline);
     deadline.tv_sec += HANG_SECONDS;
-    if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &deadline) == 0)
-        return true;
-    pthread_detach(thread);
-    return false;
+    pthread_mutex_lock(&encoder->lock);
+    int error = 0;
+    while (!encoder->has_ended && error == 0)
+        error = pthread_cond_timedwait(&encoder->ended, &encoder->lock, &deadline);
+    const bool has_ended = encoder->has_ended;
+    pthread_mutex_unlock(&encoder->lock);
+    if (has_ended)
+        pthread_join(encoder->thread, NULL);
+    else
+        pthread_detach(encoder->thread);
+    return has_ended;
 }
 
 bool track_encoder_free(TrackEncoder *encoder)
 {
     if (encoder == NULL)
         return true;
-    if (!join(encoder->thread))
+    if (!join(encoder))
         return false;
     release(encoder);
     return true;

@@ -149,9 +149,12 @@ static void on_receiver_report(void *owner, uint32_t ssrc, uint8_t fraction_lost
     ActiveTrack *const active = find_track(downlink, ssrc);
     (void)fraction_lost;
     (void)lost;
+    const int64_t now_ns = net_thread_now_ns(downlink->config.thread);
+    const Fault *const delay =
+        fault_script_find(downlink->config.script, FAULT_DELAY, room_time(downlink, now_ns));
     atomic_fetch_add(&downlink->config.counters->receiver_reports, 1);
     if (active != NULL) {
-        rtp_sender_on_receiver_report(active->sender);
+        rtp_sender_on_receiver_report(active->sender, delay != NULL ? 2 * delay->time_ns : 0);
     }
 }
 
@@ -307,6 +310,12 @@ void downlink_add_track(Downlink *downlink, DownlinkTrack *track)
     active->next_report_ns = now_ns + FIRST_REPORT_NS;
     const RtpSenderConfig config = sender_config(downlink, track, now_ns);
     active->sender = rtp_sender_new(&config, (RtpSenderOut){.owner = active, .packet = on_packet});
+    const Fault *const repeats =
+        fault_script_find_for(downlink->config.script, FAULT_REPEATS, track->identity, track->kind,
+                              room_time(downlink, now_ns));
+    if (repeats != NULL) {
+        rtp_sender_set_repeats(active->sender, repeats->count);
+    }
     g_ptr_array_add(downlink->tracks, active);
     if (track->kind == TRACK_VIDEO) {
         downlink->out.keyframe_wanted(downlink->out.owner, track->publisher);

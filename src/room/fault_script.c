@@ -42,6 +42,9 @@ static const FaultCatalogEntry CATALOG[FAULT_COUNT] = {
                              "loses that share of the subscriber's RTCP"},
     [FAULT_RATE] = {"rate", FAULT_VALUE_COUNT,
                     "lets so many kbit/s through, behind a queue of 64 kB"},
+    [FAULT_REPEATS] =
+        {"repeats", FAULT_VALUE_COUNT,
+         "sends a packet again that often, instead of three times as the server does"},
     [FAULT_STALL] = {"stall", FAULT_VALUE_NONE, "sends no packets of the track"},
     [FAULT_NO_MEDIA] = {"no-media", FAULT_VALUE_NONE,
                         "the track is published and subscribed, and nothing is sent"},

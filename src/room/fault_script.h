@@ -31,6 +31,7 @@ typedef enum {
     FAULT_DELAY,
     FAULT_FEEDBACK_LOSS,
     FAULT_RATE,
+    FAULT_REPEATS,
     /* what tracks do */
     FAULT_STALL,
     FAULT_NO_MEDIA,

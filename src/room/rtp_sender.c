@@ -12,7 +12,7 @@
 #define AUDIO_HISTORY 256u
 #define MAX_REPEATS 3u
 #define REPEAT_AFTER_NS (100 * NS_PER_MS)
-#define REPEAT_AFTER_REPORT_NS (5 * NS_PER_MS)
+#define REPEAT_AFTER_LEAST_NS (5 * NS_PER_MS)
 
 typedef struct {
     MediaFrame *frame; /* NULL = nothing, or a stray that cannot be sent again */
@@ -31,7 +31,9 @@ struct RtpSender {
     unsigned history_size; /* a power of two */
     uint16_t next_sequence, next_rtx_sequence;
     uint32_t timestamp_shift;
-    bool needs_key, pictures_lost, has_report;
+    bool needs_key, pictures_lost;
+    int64_t repeat_after_ns;
+    unsigned max_repeats;
     uint32_t packets, bytes;
 };
 
@@ -46,6 +48,8 @@ RtpSender *rtp_sender_new(const RtpSenderConfig *config, RtpSenderOut out)
     sender->history = g_new0(SentPacket, sender->history_size);
     sender->next_sequence = config->first_sequence;
     sender->needs_key = config->kind == TRACK_VIDEO;
+    sender->repeat_after_ns = REPEAT_AFTER_NS;
+    sender->max_repeats = MAX_REPEATS;
     return sender;
 }
 
@@ -164,9 +168,8 @@ static void repeat(RtpSender *sender, const SentPacket *slot)
 bool rtp_sender_nack(RtpSender *sender, uint16_t sequence, int64_t now_ns)
 {
     SentPacket *const slot = history_slot(sender, sequence);
-    const int64_t patience_ns = sender->has_report ? REPEAT_AFTER_REPORT_NS : REPEAT_AFTER_NS;
     if (slot->frame == NULL || slot->sequence != sequence || sender->pictures_lost ||
-        slot->repeats >= MAX_REPEATS || now_ns - slot->sent_ns < patience_ns) {
+        slot->repeats >= sender->max_repeats || now_ns - slot->sent_ns < sender->repeat_after_ns) {
         return false;
     }
     slot->repeats++;
@@ -175,14 +178,19 @@ bool rtp_sender_nack(RtpSender *sender, uint16_t sequence, int64_t now_ns)
     return true;
 }
 
+void rtp_sender_set_repeats(RtpSender *sender, unsigned repeats)
+{
+    sender->max_repeats = MIN(repeats, UINT8_MAX);
+}
+
 void rtp_sender_on_keyframe_request(RtpSender *sender)
 {
     sender->pictures_lost = true;
 }
 
-void rtp_sender_on_receiver_report(RtpSender *sender)
+void rtp_sender_on_receiver_report(RtpSender *sender, int64_t round_trip_ns)
 {
-    sender->has_report = true;
+    sender->repeat_after_ns = CLAMP(2 * round_trip_ns, REPEAT_AFTER_LEAST_NS, REPEAT_AFTER_NS);
 }
 
 void rtp_sender_stray(RtpSender *sender, uint8_t payload_type, const uint8_t *payload, size_t size)

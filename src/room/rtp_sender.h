@@ -1,10 +1,11 @@
 /* Sends one track to one subscriber as the SFU's down track does: sequence numbers and timestamps
  * (RFC 3550), a history that answers NACKs with RTX packets (RFC 4588; audio is sent again as it
  * was), sender reports.
- * Video begins with a key frame. As on the SFU, a packet is sent again at most three times, not
- * sooner than 100 ms (5 ms once a receiver report came) after the last time, and not between a PLI
- * and the next key frame.
- * Thread: net. Allocates only in new. */
+ * Video begins with a key frame. As on the SFU, a packet is sent again at most three times (or as
+ * set), not sooner than 100 ms (two round trips once a receiver report tells them, where that is
+ * less) after the last time, and not between a PLI and the next key frame. Thread: net. Allocates
+ * only in new.
+ */
 #pragma once
 
 #include "base/bytes.h"
@@ -50,8 +51,10 @@ bool rtp_sender_frame(RtpSender *sender, MediaFrame *frame, int64_t now_ns);
 
 /* True when the packet was sent again. */
 bool rtp_sender_nack(RtpSender *sender, uint16_t sequence, int64_t now_ns);
+/* How often a packet is, instead of three times. */
+void rtp_sender_set_repeats(RtpSender *sender, unsigned repeats);
 void rtp_sender_on_keyframe_request(RtpSender *sender);
-void rtp_sender_on_receiver_report(RtpSender *sender);
+void rtp_sender_on_receiver_report(RtpSender *sender, int64_t round_trip_ns);
 
 /* A packet of its own between two frames, with any payload type; takes a sequence number. */
 void rtp_sender_stray(RtpSender *sender, uint8_t payload_type, const uint8_t *payload, size_t size);

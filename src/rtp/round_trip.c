@@ -17,8 +17,10 @@ void round_trip_sample(RoundTrip *round_trip, int64_t sample_ns)
     }
     const int64_t error_ns = sample_ns - round_trip->smoothed_ns;
     const int64_t distance_ns = error_ns < 0 ? -error_ns : error_ns;
+    /* the queue of a saturated link grows within a few samples, of which there is one a second */
+    const bool is_queue = sample_ns > round_trip_answer_ns(round_trip);
     round_trip->deviation_ns += (distance_ns - round_trip->deviation_ns) / 4;
-    round_trip->smoothed_ns += error_ns / 8;
+    round_trip->smoothed_ns += error_ns / (is_queue ? 2 : 8);
 }
 
 int64_t round_trip_ns(const RoundTrip *round_trip)

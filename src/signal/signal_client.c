@@ -424,7 +424,8 @@ void signal_client_resume(SignalClient *client, const SignalResume *resume)
     client->is_resuming = true;
     client->answer_timeout_ns = resume->timeout_ns;
     client->channel_count = MIN(resume->channel_count, SYNC_MAX_CHANNELS);
-    memcpy(client->channels, resume->channels, client->channel_count * sizeof *resume->channels);
+    for (unsigned i = 0; i < client->channel_count; i++)
+        client->channels[i] = resume->channels[i];
     open_socket(client, client->own_sid, resume->reason);
 }
 

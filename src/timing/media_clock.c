@@ -15,6 +15,9 @@
     (20 * NS_PER_MS)                 /* by which a backlog drains, and jitter alone does not */
 #define STALL_PROOF_NS NS_PER_SECOND /* a backlog gets shorter in that time ... */
 #define STALL_REPORT_NS (4 * NS_PER_SECOND) /* ... unless a report shows that it is one */
+#define QUEUE_GROWS_NS                                                                             \
+    (500 * NS_PER_MS) /* in less than that a step a saturated link falls behind */
+#define QUEUE_PROOF_NS (8 * NS_PER_SECOND)
 #define JUMP_NS (60 * NS_PER_MS) /* by which an RTP time runs ahead of what came in between */
 #define JUMP_LOWEST_NS                                                                             \
     (40 * NS_PER_MS)              /* and under the lowest delay; a network does not do both        \
@@ -44,6 +47,7 @@
 typedef struct {
     int64_t lowest_ns; /* lag that was seen since it began */
     int64_t until_ns;  /* taken for a backlog for so long; 0 = no stall */
+    int64_t behind_ns; /* of the last frame */
 } Stall;
 
 typedef struct Track Track;
@@ -204,13 +208,16 @@ static bool is_discontinuity(Track *track, int64_t transit_ns, int64_t arrival_n
         return true;
     Stall *stall = &track->stall;
     if (behind_ns <= DISCONTINUITY_NS) {
-        *stall = (Stall){0};
+        *stall = (Stall){.behind_ns = behind_ns};
         return false;
     }
+    /* the queue of a saturated link grows packet by packet, and stays; a clock is set at once */
+    const bool is_queue = stall->until_ns == 0 && behind_ns - stall->behind_ns < QUEUE_GROWS_NS;
+    const int64_t proof_ns = is_queue ? QUEUE_PROOF_NS : STALL_PROOF_NS;
     if (stall->until_ns == 0 || behind_ns <= stall->lowest_ns - STALL_PROGRESS_NS) {
         stall->lowest_ns = behind_ns;
-        if (stall->until_ns < arrival_ns + STALL_PROOF_NS)
-            stall->until_ns = arrival_ns + STALL_PROOF_NS;
+        if (stall->until_ns < arrival_ns + proof_ns)
+            stall->until_ns = arrival_ns + proof_ns;
     }
     return arrival_ns >= stall->until_ns;
 }

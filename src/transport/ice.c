@@ -242,7 +242,9 @@ void ice_free(Ice *ice)
         g_source_unref(ice->gathered_notice);
     }
     g_signal_handlers_disconnect_by_data(ice->agent, ice);
-    nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, NULL, NULL, NULL);
+    /* Without a context its sockets would go over to the main thread while they are closed here. */
+    nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, net_thread_context(ice->thread),
+                           NULL, NULL);
     close_agent(ice);
     g_free(ice->ufrag);
     g_free(ice->pwd);

@@ -82,7 +82,7 @@ static void test_answers_nacks(void)
     g_assert_cmpmem(sent.last.payload, sent.last.payload_size, "\xff\xfeone", 5);
     g_assert_false(sent.last.marker);
     g_assert_false(rtp_sender_nack(sender, 65534, 150 * NS_PER_MS));
-    rtp_sender_on_receiver_report(sender);
+    rtp_sender_on_receiver_report(sender, 0);
     g_assert_true(rtp_sender_nack(sender, 65534, 150 * NS_PER_MS));
     g_assert_true(rtp_sender_nack(sender, 65534, 300 * NS_PER_MS));
     g_assert_false(rtp_sender_nack(sender, 65534, 900 * NS_PER_MS));
@@ -90,6 +90,20 @@ static void test_answers_nacks(void)
     g_assert_false(rtp_sender_nack(sender, 65535, NS_PER_SECOND));
     send(sender, CODEC_H264, 3000, true, true);
     g_assert_true(rtp_sender_nack(sender, 65535, 2 * NS_PER_SECOND));
+    rtp_sender_free(sender);
+}
+
+static void test_repeats_as_often_as_set(void)
+{
+    Sent sent = {0};
+    RtpSender *const sender = new_sender(&sent, TRACK_VIDEO);
+    unsigned repeats = 0;
+    send(sender, CODEC_H264, 0, true, true);
+    rtp_sender_set_repeats(sender, 10);
+    for (int64_t at_ns = NS_PER_SECOND; at_ns < 20 * NS_PER_SECOND; at_ns += NS_PER_SECOND) {
+        repeats += rtp_sender_nack(sender, 65534, at_ns);
+    }
+    g_assert_cmpuint(repeats, ==, 10);
     rtp_sender_free(sender);
 }
 
@@ -156,6 +170,7 @@ void rtp_sender_test_add(void)
     g_test_add_func("/room/rtp-sender/begins-with-a-key-frame", test_begins_with_a_key_frame);
     g_test_add_func("/room/rtp-sender/answers-nacks", test_answers_nacks);
     g_test_add_func("/room/rtp-sender/audio-is-repeated", test_audio_is_repeated_as_it_was);
+    g_test_add_func("/room/rtp-sender/repeats", test_repeats_as_often_as_set);
     g_test_add_func("/room/rtp-sender/strays", test_strays_are_not_repeated);
     g_test_add_func("/room/rtp-sender/reports", test_reports);
 }
