@@ -176,7 +176,7 @@ static struct timespec after(int64_t max_ns)
                              .tv_nsec = until_ns % NS_PER_SECOND};
 }
 
-void bounded_queue_wait_room(BoundedQueue *queue, int64_t max_ns)
+bool bounded_queue_wait_room(BoundedQueue *queue, int64_t max_ns)
 {
     const struct timespec until = after(max_ns);
     int error = 0;
@@ -186,7 +186,9 @@ void bounded_queue_wait_room(BoundedQueue *queue, int64_t max_ns)
         error = pthread_cond_timedwait(&queue->room, &queue->lock, &until);
     }
     queue->is_room_wanted = false;
+    const bool has_room = queue->count < queue->max_items;
     pthread_mutex_unlock(&queue->lock);
+    return has_room;
 }
 
 QueueGet bounded_queue_wait(BoundedQueue *queue, int64_t max_ns, Frame **ret_frame)

@@ -30,8 +30,8 @@ typedef enum { QUEUE_FRAME, QUEUE_EMPTY, QUEUE_END } QueueGet;
 QueueGet bounded_queue_get(BoundedQueue *queue, Frame **ret_frame);
 
 /* Waits for a frame or the end, but no longer than that: then QUEUE_EMPTY. */
-/* Producer: waits so long at most until one more frame has room. */
-void bounded_queue_wait_room(BoundedQueue *queue, int64_t max_ns);
+/* Producer: waits so long at most until one more frame has room; false when there is none. */
+bool bounded_queue_wait_room(BoundedQueue *queue, int64_t max_ns);
 
 QueueGet bounded_queue_wait(BoundedQueue *queue, int64_t max_ns, Frame **ret_frame);
 

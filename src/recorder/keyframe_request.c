@@ -1,5 +1,7 @@
 #include "recorder/keyframe_request.h"
 
+#include <glib.h>
+
 #include "base/clock.h"
 
 #define SPACING_NS (500 * NS_PER_MS) /* as long as the server passes on no second one */
@@ -11,16 +13,6 @@
 /* A publisher who answers none makes nobody wait for what is missing. */
 #define HOLDING_PLIS 2
 
-static int64_t max(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t min(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 void keyframe_request_want(KeyframeRequest *request, int64_t due_ns)
 {
     if (!request->is_wanted) {
@@ -31,7 +23,7 @@ void keyframe_request_want(KeyframeRequest *request, int64_t due_ns)
         return;
     }
     request->is_wanted = true;
-    request->due_ns = max(due_ns, request->last_pli_ns + SPACING_NS);
+    request->due_ns = MAX(due_ns, request->last_pli_ns + SPACING_NS);
 }
 
 void keyframe_request_lost(KeyframeRequest *request, int64_t due_ns)
@@ -63,7 +55,7 @@ void keyframe_request_begun(KeyframeRequest *request, int64_t arrival_ns)
     if (!request->is_wanted || request->server_is_deaf)
         return;
     request->has_begun = true;
-    request->due_ns = max(request->due_ns, arrival_ns + request->timeout_ns);
+    request->due_ns = MAX(request->due_ns, arrival_ns + request->timeout_ns);
 }
 
 void keyframe_request_came(KeyframeRequest *request, int64_t arrival_ns, bool is_lossy)
@@ -94,10 +86,10 @@ static int64_t patience_ns(KeyframeRequest *request, bool is_lossy)
 {
     int64_t first_ns = request->timeout_ns;
     if (is_lossy && request->round_trip)
-        first_ns = min(first_ns, round_trip_answer_ns(request->round_trip) + MAKING_NS);
-    const int64_t waits_ns = max(first_ns, request->back_off_ns);
+        first_ns = MIN(first_ns, round_trip_answer_ns(request->round_trip) + MAKING_NS);
+    const int64_t waits_ns = MAX(first_ns, request->back_off_ns);
     const bool backs_off = !is_lossy || request->unanswered > 1;
-    request->back_off_ns = backs_off ? min(waits_ns * 2, BACK_OFF_MAX_NS) : waits_ns;
+    request->back_off_ns = backs_off ? MIN(waits_ns * 2, BACK_OFF_MAX_NS) : waits_ns;
     return waits_ns;
 }
 
@@ -116,5 +108,5 @@ int64_t keyframe_request_holds_until(const KeyframeRequest *request)
 {
     if (!request->server_is_deaf || request->unanswered > HOLDING_PLIS)
         return 0;
-    return min(request->due_ns + MAKING_NS, request->last_pli_ns + HOLD_MAX_NS);
+    return MIN(request->due_ns + MAKING_NS, request->last_pli_ns + HOLD_MAX_NS);
 }

@@ -12,12 +12,10 @@
 #define FIRST_KEYFRAME_PATIENCE_NS (300 * NS_PER_MS)
 #define NACKS_AT_ONCE 256
 #define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
-#define INPUT_CHANGES_MAX 256 /* told; somebody may change at every picture */
-
+#define INPUT_CHANGES_MAX 256         /* told; somebody may change at every picture */
 #define PATIENCE_NS (200 * NS_PER_MS) /* the writer looks four times as often */
 
 struct TrackPipeline {
-    int64_t patient_until_ns;
     TrackPipelineConfig config;
     TrackPipelineOut out;
     Receiver *receiver; /* NULL while nothing is subscribed */
@@ -38,6 +36,7 @@ struct TrackPipeline {
 
     KeyframeRequest keyframes;
     GapWatch gap_watch;
+    int64_t patient_until_ns; /* what came before that is a backlog and waits for room */
 };
 
 static void want_keyframe(TrackPipeline *pipeline, int64_t due_ns)
@@ -100,8 +99,11 @@ static void enqueue(TrackPipeline *pipeline, Frame *frame)
 {
     LedgerRow *row = &pipeline->config.counters->ledger.rows[STAGE_QUEUE];
     ledger_add(&row->in, 1);
-    if (frame->arrival_ns < pipeline->patient_until_ns)
-        bounded_queue_wait_room(pipeline->config.queue, PATIENCE_NS);
+    /* a writer that takes nothing in that time hangs: others of this thread are not to wait for it
+     */
+    if (frame->arrival_ns < pipeline->patient_until_ns &&
+        !bounded_queue_wait_room(pipeline->config.queue, PATIENCE_NS))
+        pipeline->patient_until_ns = 0;
     const QueuePut put = bounded_queue_put(pipeline->config.queue, frame);
     if (put.dropped > 0)
         ledger_add(&row->dropped[DROP_QUEUE_FULL], put.dropped);

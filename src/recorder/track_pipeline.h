@@ -52,7 +52,7 @@ void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool
 void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height);
 
 /* Frames that arrived before then wait for room in their queue, a moment each, instead of taking
- * that of older ones. */
+ * that of older ones; it ends when one waited in vain. */
 void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns);
 
 /* Returns when to call track_pipeline_feedback(). */

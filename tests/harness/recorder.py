@@ -119,6 +119,21 @@ class Record:
         assert found, f"never {states}:\n{self.tail()}"
         return found
 
+    @property
+    def frames(self):
+        """Pictures in files, as told last."""
+        return max((told.get("video_frames", 0) for told in self.messages()), default=0)
+
+    def wait_frames(self, count, seconds=60):
+        """Until so many pictures are in files."""
+        def fits(line):
+            try:
+                return json.loads(line).get("video_frames", 0) >= count
+            except json.JSONDecodeError:
+                return None
+
+        assert self.out.wait(fits, seconds), f"never {count} pictures:\n{self.tail()}"
+
     def interrupt(self):
         self.process.send_signal(signal.SIGINT)
         return self.finish()

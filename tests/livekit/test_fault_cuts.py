@@ -13,6 +13,7 @@ from harness.publisher import Publisher
 from harness.recorder import Record
 from harness.relay import RelayedServer
 
+FPS = 30
 BEFORE, AFTER = 6, 12  # seconds of recording around a fault
 OFFSET_MS = 45  # of sound and picture, and of what follows a gap
 # A silence is noticed after 3 to 4 s. ICE asks at 0, 0.5 and 1.5 s of 3 or 4 s, and a new
@@ -61,7 +62,8 @@ def run(faults):
     """All begin at the same moment; each ends, and its recording, at its own time."""
     for one in faults:
         one.record.wait_state("recording")
-    time.sleep(BEFORE)
+    for one in faults:
+        one.record.wait_frames(BEFORE * FPS)
     start = time.monotonic()
     for one in faults:
         one.begin()
@@ -130,7 +132,7 @@ def udp_blocked(tmp_path, room, fault_row):
         with publisher, hosts.inside(hosts.recorder), contextlib.ExitStack() as stack:
             other = stack.enter_context(Record(server, room, folder=tmp_path / "middle"))
             other.wait_state("recording")
-            time.sleep(BEFORE)
+            other.wait_frames(BEFORE * FPS)
             hosts.block_udp(server.udp_port)
             blocked = stack.enter_context(Record(server, room, folder=tmp_path / "start"))
             run([Fault(other, None, 0, nothing, nothing), Fault(blocked, None, 0, nothing, nothing)])

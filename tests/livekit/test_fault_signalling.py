@@ -14,6 +14,7 @@ from harness.recorder import Record
 from harness.server import LiveKitServer
 from harness.signal_relay import DISCONNECT, RECONNECT, RESUME, SERVER_SHUTDOWN, SignalRelay, leave
 
+FPS = 30
 OFFSET_MS = 45
 NOTHING_LOST = "nothing is lost: every frame number is in the file"
 GOES_ON = f"the same recording goes on; nothing moves in time by {OFFSET_MS} ms"
@@ -78,14 +79,16 @@ def run_socket_faults(relays, records):
     """All begin at the same moment and each ends at its own."""
     for record in records:
         record.wait_state("recording")
-    time.sleep(4)
+    for record in records:
+        record.wait_frames(4 * FPS)
     start = time.monotonic()
     for relay, (_, _, begin, _, _) in zip(relays, SOCKET_FAULTS):
         begin(relay)
     for seconds, i in sorted((fault[3], i) for i, fault in enumerate(SOCKET_FAULTS) if fault[3]):
         time.sleep(max(0, start + seconds - time.monotonic()))
         accept(relays[i])
-    time.sleep(8)
+    for record, before in zip(records, [record.frames for record in records]):
+        record.wait_frames(before + 8 * FPS)
     for record in records:
         assert record.interrupt() == 0, record.tail()
 
@@ -143,11 +146,11 @@ def test_token_expires(server, publisher, room, tmp_path, fault_row):
                           login=False)  # fmt: skip
             assert late.finish() != 0 and "token_expired:" in late.err.text(), late.tail()
             relay.reset()
-            time.sleep(3)
+            record.wait_frames(record.frames + 3 * FPS)
             relay.cut()
             server.admin("RemoveParticipant", room, identity="recorder")
             relay.heal()
-            time.sleep(5)
+            record.wait_frames(record.frames + 5 * FPS)
             assert record.interrupt() == 0, record.tail()
         verdict, gap = figures(record, row)
         row.measured("the token alone is refused as token_expired by then")
@@ -179,12 +182,13 @@ def test_the_end_that_the_server_wants(server, publisher, room, tmp_path, fault_
         records = [record(i, str(i)) for i in range(3)]
         for one in records:
             one.wait_state("recording")
-        time.sleep(3)
+        for one in records:
+            one.wait_frames(3 * FPS)
         server.admin("RemoveParticipant", room, identity="recorder0")
         twin = record(1, "twin")
         statuses = [records[0].finish(), records[1].finish()]
         twin.wait_state("recording")
-        time.sleep(1)
+        twin.wait_frames(FPS)
         server.admin("DeleteRoom", room)
         statuses.append(records[2].finish())
         twin.finish()
@@ -220,7 +224,7 @@ def restarted(folder, room, end, seconds, row):
         first = stack.enter_context(Publisher(server, room, codec="h264", own_encoder=True))
         record = stack.enter_context(Record(server, room, folder=folder / "out"))
         record.wait_state("recording")
-        time.sleep(4)
+        record.wait_frames(4 * FPS)
         late = first.late()
         end(server)
         ended_at = time.monotonic()
@@ -230,7 +234,7 @@ def restarted(folder, room, end, seconds, row):
         up_at = time.monotonic()
         second = stack.enter_context(Publisher(server, room, codec="h264", own_encoder=True))
         published_at = second.report("published", kind="video")["at"]
-        time.sleep(8)
+        record.wait_frames(record.frames + 8 * FPS)
         assert record.interrupt() == 0, record.tail()
         verdict, gap = figures(record, row)
         row.measured(
@@ -296,11 +300,12 @@ def test_server_stops_answering(tmp_path, room, fault_row):
         )
         for record in (patient, other):
             record.wait_state("recording")
-        time.sleep(4)
+        for record in (patient, other):
+            record.wait_frames(4 * FPS)
         server.process.send_signal(signal.SIGSTOP)
         time.sleep(5)
         server.process.send_signal(signal.SIGCONT)
-        time.sleep(8)
+        patient.wait_frames(patient.frames + 8 * FPS)
         assert patient.interrupt() == 0, patient.tail()
         server.process.send_signal(signal.SIGSTOP)
         stopped = time.monotonic()
@@ -333,7 +338,7 @@ def test_quiet_room(server, publisher, room, tmp_path, fault_row):
         alice.unmute("audio")
         alice.unmute("video")
         record.wait_state("recording")
-        time.sleep(4)
+        record.wait_frames(4 * FPS)
         assert record.interrupt() == 0, record.tail()
     verdict, _ = figures(record, row)
     row.measured(f"{len(events(record, 'Reconnecting'))} reconnections")

@@ -243,12 +243,12 @@ static void test_wait_room(void)
     for (uint32_t i = 0; i < 3; i++)
         bounded_queue_put(queue, new_frame(pool, false, i, 10));
     const int64_t begin_ns = clock_monotonic_ns();
-    bounded_queue_wait_room(queue, 20 * NS_PER_MS);
+    g_assert_false(bounded_queue_wait_room(queue, 20 * NS_PER_MS));
     g_assert_cmpint(clock_monotonic_ns() - begin_ns, >=, 20 * NS_PER_MS);
     pthread_t thread;
     g_assert_cmpint(pthread_create(&thread, NULL, take_patiently, queue), ==, 0);
     for (uint32_t i = 3; i < 1000; i++) {
-        bounded_queue_wait_room(queue, LONG_NS);
+        g_assert_true(bounded_queue_wait_room(queue, LONG_NS));
         g_assert_cmpuint(bounded_queue_put(queue, new_frame(pool, false, i, 10)).dropped, ==, 0);
     }
     bounded_queue_end(queue);

@@ -168,6 +168,25 @@ static void test_audio(void)
     fixture_free(fixture);
 }
 
+/* A backlog waits for a writer, but for one that hangs only once: 30 frames would be six seconds.
+ */
+static void test_patience_ends(void)
+{
+    static const uint8_t opus[] = {0xf8, 0xff, 0xfe};
+    Fixture *fixture = fixture_new(TRACK_AUDIO);
+    track_pipeline_be_patient(fixture->pipeline, START_NS + 100 * NS_PER_SECOND);
+    const int64_t begin_ns = clock_monotonic_ns();
+    for (uint16_t i = 1; i <= 230; i++)
+        push(fixture, 111, i, opus, sizeof opus);
+    const int64_t waited_ns = clock_monotonic_ns() - begin_ns;
+    g_assert_cmpint(waited_ns, >=, 200 * NS_PER_MS);
+    g_assert_cmpint(waited_ns, <, 2 * NS_PER_SECOND);
+    const LedgerRow *row = &fixture->counters.ledger.rows[STAGE_QUEUE];
+    g_assert_cmpuint(ledger_value(&row->dropped[DROP_QUEUE_FULL]), ==, 30);
+    track_pipeline_stop(fixture->pipeline, START_NS + 5 * NS_PER_SECOND);
+    fixture_free(fixture);
+}
+
 /* Two of five seconds of sound are cut out: no frame is lost from the ledger, none is out of order.
  */
 static void test_pause(void)
@@ -529,6 +548,7 @@ void track_pipeline_test_add(void)
     g_test_add_func("/recorder/track-pipeline/layer", test_layer);
     g_test_add_func("/recorder/track-pipeline/other-queue", test_other_queue);
     g_test_add_func("/recorder/track-pipeline/audio", test_audio);
+    g_test_add_func("/recorder/track-pipeline/patience_ends", test_patience_ends);
     g_test_add_func("/recorder/track-pipeline/pli", test_pli_after_the_last_nack);
     g_test_add_func("/recorder/track-pipeline/lost-before", test_what_is_lost_before_the_key_frame);
     g_test_add_func("/recorder/track-pipeline/crossing", test_a_key_frame_that_crosses);
