@@ -14,7 +14,7 @@ from harness.fault_table import Row  # noqa: E402
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item):
     report = yield
-    if report.when == "call":
+    if report.when == "call" and not report.skipped:
         again = getattr(item, "execution_count", 1) > 1
         for row in getattr(item, "fault_rows", []):
             if again:

@@ -164,7 +164,8 @@ const char *gate_origin(const Gate *gate, SoupMessageHeaders *headers)
 static bool check_host(const Gate *gate, SoupMessageHeaders *headers, Refusal *refusal)
 {
     const char *host = soup_message_headers_get_list(headers, "Host");
-    if (!gate->is_loopback || request_host_is_ours(host, gate->host, gate->port))
+    if (!gate->is_loopback ||
+        request_host_is_ours(host, gate->host, gate->port, gate->config->tls_certificate != NULL))
         return true;
     return refuse_request(refusal, SOUP_STATUS_FORBIDDEN, CODE_BAD_REQUEST,
                           "The Host header does not name this service: only local callers are "

@@ -413,6 +413,7 @@ static gboolean on_flush_deadline(gpointer data)
 static void flush_answers(const HttpApi *api)
 {
     bool is_over = false;
+    http_listener_close(api->listener);
     const guint timer = g_timeout_add(FLUSH_MS, on_flush_deadline, &is_over);
     while ((api->unfinished->len > 0 || http_listener_is_sending(api->listener)) && !is_over)
         g_main_context_iteration(NULL, TRUE);

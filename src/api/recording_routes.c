@@ -137,7 +137,7 @@ static void on_watch(void *owner, const RecordingStatus *status)
     soup_server_message_unpause(waiter->message);
 }
 
-/* The answer is out, or the caller is gone. */
+/* The answer is out. */
 static void on_finished(SoupServerMessage *message, gpointer data)
 {
     Waiter *waiter = data;

@@ -1,5 +1,6 @@
 /* Answers the calls below /api/recording; start and stop may answer later, from the service's
- * watches. A caller that hangs up only takes its watch away.
+ * watches. One for a caller that hung up is made all the same, and keeps its connection's place
+ * until then.
  * Thread: main. */
 #pragma once
 

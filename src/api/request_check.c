@@ -56,12 +56,13 @@ bool request_is_loopback(GSocketAddress *address)
         g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(address)));
 }
 
-bool request_host_is_ours(const char *host_header, const char *listen_host, unsigned port)
+bool request_host_is_ours(const char *host_header, const char *listen_host, unsigned port,
+                          bool is_https)
 {
     const char *const names[] = {listen_host, "localhost", "127.0.0.1", "::1"};
     g_autofree char *host = NULL;
     const char *rest;
-    unsigned given = 80; /* what a client leaves out */
+    unsigned given = is_https ? 443 : 80; /* what a client leaves out */
     if (host_header == NULL || !split_host(host_header, &host, &rest))
         return false;
     if (*rest != '\0' && !parse_port(rest, &given))

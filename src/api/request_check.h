@@ -16,7 +16,8 @@ bool request_is_loopback(GSocketAddress *address);
 
 /* Whether a Host header names this machine and the service's port. `listen_host` as from
  * request_split_listen(). */
-bool request_host_is_ours(const char *host_header, const char *listen_host, unsigned port);
+bool request_host_is_ours(const char *host_header, const char *listen_host, unsigned port,
+                          bool is_https);
 
 /* application/json, with or without a charset of UTF-8. */
 bool request_is_json(const char *content_type);

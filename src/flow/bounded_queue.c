@@ -176,19 +176,19 @@ static struct timespec after(int64_t max_ns)
                              .tv_nsec = until_ns % NS_PER_SECOND};
 }
 
-bool bounded_queue_wait_room(BoundedQueue *queue, int64_t max_ns)
+bool bounded_queue_wait_room(BoundedQueue *queue, const Frame *frame, int64_t max_ns)
 {
     const struct timespec until = after(max_ns);
+    const bool never_fits = frame->size > queue->max_bytes;
     int error = 0;
     pthread_mutex_lock(&queue->lock);
-    while (queue->count == queue->max_items && !queue->ended && error == 0) {
+    while (!never_fits && !has_room(queue, frame) && !queue->ended && error == 0) {
         queue->is_room_wanted = true;
         error = pthread_cond_timedwait(&queue->room, &queue->lock, &until);
     }
     queue->is_room_wanted = false;
-    const bool has_room = queue->count < queue->max_items;
     pthread_mutex_unlock(&queue->lock);
-    return has_room;
+    return error == 0;
 }
 
 QueueGet bounded_queue_wait(BoundedQueue *queue, int64_t max_ns, Frame **ret_frame)

@@ -29,10 +29,10 @@ typedef enum { QUEUE_FRAME, QUEUE_EMPTY, QUEUE_END } QueueGet;
 /* Does not wait. The frame's reference is the caller's. */
 QueueGet bounded_queue_get(BoundedQueue *queue, Frame **ret_frame);
 
-/* Waits for a frame or the end, but no longer than that: then QUEUE_EMPTY. */
-/* Producer: waits so long at most until one more frame has room; false when there is none. */
-bool bounded_queue_wait_room(BoundedQueue *queue, int64_t max_ns);
+/* Producer: waits so long at most until this frame has room; false when it was in vain. */
+bool bounded_queue_wait_room(BoundedQueue *queue, const Frame *frame, int64_t max_ns);
 
+/* Waits for a frame or the end, but no longer than that: then QUEUE_EMPTY. */
 QueueGet bounded_queue_wait(BoundedQueue *queue, int64_t max_ns, Frame **ret_frame);
 
 typedef struct {

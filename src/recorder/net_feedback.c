@@ -101,10 +101,13 @@ static void watch_peer(NetSession *session, int64_t now_ns)
     peer_stats(session->net.peer, &stats);
     const bool is_silent = stats.datagrams == session->net.heard_datagrams;
     session->net.heard_datagrams = stats.datagrams;
-    if (is_silent && peer_probe(session->net.peer))
+    if (is_silent && peer_probe(session->net.peer)) {
         session->net.silent_seconds++;
-    else
+    } else {
+        if (session->net.silent_seconds == 0)
+            session->net.silent_from_ns = 0; /* nothing was kept for us */
         session->net.silent_seconds = 0;
+    }
     if (session->net.silent_seconds == SILENCE_SECONDS)
         session->net.silent_from_ns = now_ns - (SILENCE_SECONDS + 1) * NS_PER_SECOND;
 }

@@ -139,6 +139,7 @@ static void make_pipeline(NetSession *session, const NetTrack *track)
         .pool = session->net.pool,
         .keyframe_timeout_ns = session->config.keyframe_timeout_ns,
         .seek_interval_ns = session->config.seek_interval_ns,
+        .waited_ns = net_thread_waited(session->thread),
         .round_trip = &session->net.round_trip,
     };
     if (track->track_id >= session->net.pipelines->len)

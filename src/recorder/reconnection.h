@@ -12,7 +12,6 @@ typedef enum {
     RECONNECTION_WAITS, /* the next attempt has not begun */
     RECONNECTION_SIGNALS,
     RECONNECTION_AWAITS_MEDIA, /* the server has answered */
-    RECONNECTION_PHASE_COUNT,
 } ReconnectionPhase;
 
 typedef enum {

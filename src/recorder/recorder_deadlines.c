@@ -210,7 +210,7 @@ static void check_tracks(WebRTCRecorder *recorder, int64_t now_ns)
     if (!recorder->joined || !recorder->peer_connected)
         return;
     /* it is the connection that is silent then */
-    if (recorder_is_reconnecting(recorder) || recorder->silent_seconds > 0)
+    if (recorder_is_reconnecting(recorder) || recorder->silent_seconds > RECORDER_PROBED_SECONDS)
         return;
     for (unsigned i = 0; i < recorder->tracks->len; i++)
         check_track(recorder, recorder->tracks->pdata[i], now_ns);

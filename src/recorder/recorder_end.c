@@ -203,6 +203,7 @@ static void begin_stop(WebRTCRecorder *recorder)
     recorder->stop_deadline_ns = recorder->stopped_ns + NET_STOP_DEADLINE_NS;
     recorder_set_state(recorder, EVENT_STOP);
     reconnection_done(&recorder->reconnection, recorder->stopped_ns);
+    recorder_forget_offers(recorder);
     recorder_leave(recorder);
     if (recorder->net)
         net_session_stop(recorder->net);

@@ -17,6 +17,8 @@
 #include "signal/signal_client.h"
 
 #define RECORDER_MAX_TRACKS MEDIA_CLOCK_MAX_TRACKS
+/* Where all are muted nothing comes but answers to our probes: every second one is silent. */
+#define RECORDER_PROBED_SECONDS 1
 #define SIDECARS_AT_ONCE 16
 
 typedef struct {
@@ -83,7 +85,7 @@ struct WebRTCRecorder {
     int64_t stop_deadline_ns;
 
     int64_t media_lost_ns;   /* when the connection fell silent or closed; 0 = it lives */
-    unsigned silent_seconds; /* as the net side counts them */
+    unsigned silent_seconds; /* as the net side counts them; see RECORDER_PROBED_SECONDS */
     Reconnection reconnection;
     char reconnect_why[OUTCOME_SENTENCE_MAX];
 
@@ -166,9 +168,9 @@ void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
 void recorder_make_encode_queue(const WebRTCRecorder *recorder, TrackContext *track);
 /* Its frames go to `encode_queue` from now on. */
 void recorder_divert(WebRTCRecorder *recorder, TrackContext *track);
-/* What arrives is not what was announced, or what came before. */
 /* Keeps it for the status and tells it. */
 void recorder_note_loss(WebRTCRecorder *recorder, TrackContext *track, const TrackGap *gap);
+/* What arrives is not what was announced, or what came before. */
 void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const TrackInput *input);
 
 /* recorder_layers */

@@ -17,7 +17,7 @@ static double seconds(int64_t ns)
 bool recorder_media_flow(const WebRTCRecorder *recorder)
 {
     return recorder->peer_connected && recorder->media_lost_ns == 0 &&
-           recorder->silent_seconds == 0;
+           recorder->silent_seconds <= RECORDER_PROBED_SECONDS;
 }
 
 static bool may_resume(const WebRTCRecorder *recorder)

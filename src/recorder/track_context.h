@@ -31,7 +31,7 @@ typedef struct {
     uint64_t expected_seen, missing_seen; /* of the counters, when the link was judged last */
     TrackEncoder *encoder; /* between `encode_queue` and `queue`; NULL: as published */
     BoundedQueue *encode_queue;
-    bool goes_without_encoder; /* all were at work when this publication began */
+    bool goes_without_encoder; /* none was to be had when it began */
     bool is_diverted; /* frames go to `encode_queue`: to the encoder, or to wait for the plan */
     Codec encoder_codec;
     EncoderSettings encoder_settings;

@@ -7,13 +7,14 @@
 #include "depay/keyframe_start.h"
 #include "recorder/gap_watch.h"
 #include "recorder/keyframe_request.h"
+#include "recorder/queue_patience.h"
 
 /* The server begins every track with a key frame: only when it does not come is one asked for. */
 #define FIRST_KEYFRAME_PATIENCE_NS (300 * NS_PER_MS)
 #define NACKS_AT_ONCE 256
+#define GAPS_MAX 256
 #define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
-#define INPUT_CHANGES_MAX 256         /* told; somebody may change at every picture */
-#define PATIENCE_NS (200 * NS_PER_MS) /* the writer looks four times as often */
+#define INPUT_CHANGES_MAX 256 /* told; somebody may change at every picture */
 
 struct TrackPipeline {
     TrackPipelineConfig config;
@@ -36,7 +37,8 @@ struct TrackPipeline {
 
     KeyframeRequest keyframes;
     GapWatch gap_watch;
-    int64_t patient_until_ns; /* what came before that is a backlog and waits for room */
+    unsigned gaps;
+    QueuePatience patience;
 };
 
 static void want_keyframe(TrackPipeline *pipeline, int64_t due_ns)
@@ -99,11 +101,7 @@ static void enqueue(TrackPipeline *pipeline, Frame *frame)
 {
     LedgerRow *row = &pipeline->config.counters->ledger.rows[STAGE_QUEUE];
     ledger_add(&row->in, 1);
-    /* a writer that takes nothing in that time hangs: others of this thread are not to wait for it
-     */
-    if (frame->arrival_ns < pipeline->patient_until_ns &&
-        !bounded_queue_wait_room(pipeline->config.queue, PATIENCE_NS))
-        pipeline->patient_until_ns = 0;
+    queue_patience_wait(&pipeline->patience, pipeline->config.queue, frame);
     const QueuePut put = bounded_queue_put(pipeline->config.queue, frame);
     if (put.dropped > 0)
         ledger_add(&row->dropped[DROP_QUEUE_FULL], put.dropped);
@@ -188,11 +186,22 @@ static bool is_of_other_layer(TrackPipeline *pipeline, const Frame *frame)
     return false;
 }
 
+/* What a pause keeps out is not missed, and a new subscription begins anew. */
+static void forget_gap(TrackPipeline *pipeline)
+{
+    pipeline->gap_watch = (GapWatch){.typical_ns = pipeline->gap_watch.typical_ns};
+}
+
 static void watch_gaps(TrackPipeline *pipeline, const Frame *frame)
 {
     TrackGap gap;
+    if (pause_gate_is_closed(pipeline->config.gate)) {
+        forget_gap(pipeline);
+        return;
+    }
     const uint64_t lost = ledger_value(&pipeline->config.counters->lost);
-    if (gap_watch_frame(&pipeline->gap_watch, frame, lost, &gap) && pipeline->out.gap)
+    if (gap_watch_frame(&pipeline->gap_watch, frame, lost, &gap) && pipeline->out.gap &&
+        pipeline->gaps++ < GAPS_MAX)
         pipeline->out.gap(pipeline->out.owner, pipeline->config.track_id, &gap);
 }
 
@@ -237,6 +246,7 @@ TrackPipeline *track_pipeline_new(const TrackPipelineConfig *config, TrackPipeli
 {
     TrackPipeline *pipeline = g_new0(TrackPipeline, 1);
     pipeline->config = *config;
+    pipeline->patience.waited_ns = config->waited_ns;
     pipeline->config.pool = pool_ref(config->pool);
     pipeline->last_pts_ns = INT64_MIN;
     pipeline->out = out;
@@ -297,6 +307,7 @@ void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns)
     pipeline->receiver = NULL;
     keyframe_request_forget(&pipeline->keyframes);
     pipeline->nacks_open = false;
+    forget_gap(pipeline);
 }
 
 void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool moves)
@@ -312,7 +323,7 @@ void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool
 
 void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns)
 {
-    pipeline->patient_until_ns = until_ns;
+    pipeline->patience.until_ns = until_ns;
 }
 
 void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height)

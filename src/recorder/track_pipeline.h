@@ -22,6 +22,7 @@ typedef struct {
     int64_t keyframe_timeout_ns; /* after a PLI without an answer another follows at the latest */
     const RoundTrip *round_trip; /* to the server; borrowed */
     int64_t seek_interval_ns;    /* 0 = off */
+    int64_t *waited_ns;          /* see recorder/queue_patience.h; borrowed, or NULL */
 } TrackPipelineConfig;
 
 typedef struct {
@@ -51,8 +52,7 @@ void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool
  * seconds at most. Zero: every picture is welcome. */
 void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height);
 
-/* Frames that arrived before then wait for room in their queue, a moment each, instead of taking
- * that of older ones; it ends when one waited in vain. */
+/* Frames that arrived before then are a backlog, see recorder/queue_patience.h. */
 void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns);
 
 /* Returns when to call track_pipeline_feedback(). */

@@ -6,7 +6,6 @@
 #define SID_MAX_BYTES 63
 #define CANDIDATE_MAX_BYTES 4096
 #define MAX_MIDS 4096
-#define TOKEN_MAX_BYTES (16 * 1024)
 #define MEMORY_PER_BYTE 16
 #define MEMORY_AT_LEAST (64 * 1024)
 #define MEMORY_AT_MOST (64 * 1024 * 1024)
@@ -153,9 +152,4 @@ GHashTable *message_mids(const Livekit__SessionDescription *offer)
             g_hash_table_insert(mids, entry->key, entry->value);
     }
     return mids;
-}
-
-bool message_token_is_valid(const char *token)
-{
-    return strnlen(token, TOKEN_MAX_BYTES + 1) <= TOKEN_MAX_BYTES && g_str_is_ascii(token);
 }

@@ -35,8 +35,5 @@ bool message_sid_is_valid(const char *sid);
 /* mid -> track sid of an offer's sections, borrowed from it; what makes no sense is left out. */
 GHashTable *message_mids(const Livekit__SessionDescription *offer);
 
-/* At most 16 KiB of ASCII. */
-bool message_token_is_valid(const char *token);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Livekit__SignalResponse, signal_response_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Livekit__SignalRequest, signal_request_free)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "signal/access_token.h"
 #include "signal/join_failure.h"
 #include "signal/join_message.h"
 #include "signal/messages.h"
@@ -224,7 +225,8 @@ static void on_refresh_token(SignalClient *client, const char *token)
 {
     if (token[0] == '\0')
         return;
-    if (!message_token_is_valid(token)) {
+    g_autoptr(AccessTokenClaims) claims = access_token_claims(token, NULL);
+    if (claims == NULL) {
         client->stats.malformed++;
         return;
     }
@@ -449,6 +451,8 @@ void signal_client_subscribe(SignalClient *client, const char *participant_sid,
                              const char *track_sid, bool subscribe)
 {
     sync_state_subscribe(client->sync, track_sid, subscribe);
+    if (sync_state_is_large(client->sync))
+        sync_state_prune(client->sync, is_published, client->room);
     send_bytes(client, request_subscribe(participant_sid, track_sid, subscribe));
 }
 

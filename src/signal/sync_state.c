@@ -7,6 +7,8 @@ typedef struct {
     uint32_t id;
 } Description;
 
+#define LARGE 20000 /* a room's table holds half as many */
+
 struct SyncState {
     Description offer, answer;
     GHashTable *wanted;   /* track sid -> whether it is subscribed to */
@@ -59,6 +61,11 @@ void sync_state_disable(SyncState *state, const char *track_sid, bool disabled)
         g_hash_table_add(state->disabled, g_strdup(track_sid));
     else
         g_hash_table_remove(state->disabled, track_sid);
+}
+
+bool sync_state_is_large(const SyncState *state)
+{
+    return g_hash_table_size(state->wanted) > LARGE;
 }
 
 static void prune(GHashTable *sids, bool (*is_there)(void *owner, const char *track_sid),

@@ -23,6 +23,9 @@ void sync_state_answer(SyncState *state, const char *sdp, uint32_t id);
 void sync_state_subscribe(SyncState *state, const char *track_sid, bool subscribe);
 void sync_state_disable(SyncState *state, const char *track_sid, bool disabled);
 
+/* So many tracks were subscribed to that those which are gone should be forgotten. */
+bool sync_state_is_large(const SyncState *state);
+
 /* Forgets the tracks that are no longer there. */
 void sync_state_prune(SyncState *state, bool (*is_there)(void *owner, const char *track_sid),
                       void *owner);

@@ -193,7 +193,8 @@ static bool measure(const char *path, Measure *measure)
     return is_media;
 }
 
-/* Of an interrupted file all that could be read is to be in the copy. */
+/* Of an interrupted file all that could be read is to be in the copy: what is behind an error is
+ * not read, and such a file is not copied. */
 static bool has_all_packets(const Group *group, uint64_t packets)
 {
     return !group->parts[0]->interrupted || packets >= group->parts[0]->packets;
@@ -324,7 +325,8 @@ static void finish_parts(const FinalizeJob *job, OutputResult *result)
     unsigned group_count = 0;
     for (unsigned i = 0; i < job->part_count; i++) {
         if (is_empty(job->parts[i])) {
-            unlink(job->parts[i]->path);
+            if (!job->parts[i]->interrupted)
+                unlink(job->parts[i]->path);
             continue;
         }
         if (group_count == 0 || !group_takes(&groups[group_count - 1], job->parts[i]))

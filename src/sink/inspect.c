@@ -162,6 +162,8 @@ static void read_packets(AVFormatContext *format, const int *track_of, Inspectio
         const int index = is_known ? track_of[packet->stream_index] : -1;
         if ((packet->flags & AV_PKT_FLAG_CORRUPT) != 0)
             inspection->data_errors++;
+        else if (inspection->data_errors > 0)
+            inspection->goes_on_after_error = true;
         if (index >= 0)
             measure_packet(&inspection->tracks[index], &progress[index], packet,
                            format->streams[packet->stream_index]->time_base);

@@ -35,7 +35,8 @@ typedef struct {
     int64_t start_offset_ns; /* first video minus first audio; 0 unless both are there */
     InspectTrack tracks[INSPECT_MAX_TRACKS];
     unsigned track_count;
-    unsigned data_errors; /* packets that could not be read */
+    unsigned data_errors;     /* packets that could not be read */
+    bool goes_on_after_error; /* it is damaged, not cut off */
 } Inspection;
 
 /* False with a sentence in `error` when it is no media file or holds no packet. */

@@ -12,6 +12,11 @@
 #include "sink/media_input.h"
 #include "sink/sink_pool.h"
 
+#define PACKET_OVERHEAD_BYTES 64 /* of a fragment's table, or of a block */
+#define HEADER_BYTES 4096
+#define OVERHEAD_SHARE 0.03
+#define LAST_WRITE_SECONDS 0.6
+
 struct RecoverJob {
     char *path;
     uint64_t max_bytes;
@@ -46,7 +51,7 @@ static void describe_file(const AVFormatContext *format, OutputConfig *config)
         config->started_at_wall_ns = created_us * NS_PER_US;
 }
 
-/* The file as if we had just written it; false when it is not one of ours. */
+/* The file as if we had just written it; false when it is not one of ours, or nothing is whole. */
 static bool describe(Part *part, OutputConfig *config, const Inspection *inspection)
 {
     AVFormatContext *format = NULL;
@@ -56,6 +61,7 @@ static bool describe(Part *part, OutputConfig *config, const Inspection *inspect
         avformat_close_input(&format);
         return false;
     }
+    part->track_count = format->nb_streams;
     for (unsigned i = 0; i < format->nb_streams; i++) {
         const InspectTrack *found = &inspection->tracks[i];
         part->tracks[i] = describe_track(format->streams[i], found);
@@ -64,13 +70,30 @@ static bool describe(Part *part, OutputConfig *config, const Inspection *inspect
         part->packets += found->packets;
     }
     /* The last one may be cut, and is left out. */
-    part->packets -= FFMIN(part->packets, inspection->data_errors);
-    part->track_count = format->nb_streams;
+    const bool has_whole = part->packets > inspection->data_errors;
+    part->packets -= has_whole ? inspection->data_errors : part->packets;
     part->end_ns = inspection->duration_ns;
     part->bytes = inspection->bytes;
     describe_file(format, config);
     avformat_close_input(&format);
-    return true;
+    return has_whole;
+}
+
+/* A crash cuts off what was written last, half a second at most. Where more of the file is in no
+ * packet its reader gave up at a damaged place, and what is behind it would be lost with the file.
+ */
+static bool is_read_to_end(const Inspection *inspection)
+{
+    uint64_t payload = 0, packets = 0;
+    for (unsigned i = 0; i < inspection->track_count; i++) {
+        payload += inspection->tracks[i].bytes;
+        packets += inspection->tracks[i].packets;
+    }
+    const double seconds = (double)inspection->duration_ns / (double)NS_PER_SECOND;
+    const double per_second = seconds > 0 ? (double)payload / seconds : 0;
+    const double overhead = (double)(packets * PACKET_OVERHEAD_BYTES + HEADER_BYTES);
+    return (double)inspection->bytes <=
+           (double)payload * (1 + OVERHEAD_SHARE) + overhead + LAST_WRITE_SECONDS * per_second;
 }
 
 static bool rewrite(Part *part, OutputConfig *config, OutputFile *ret_file)
@@ -118,6 +141,7 @@ bool recover_file_now(const char *path, uint64_t max_bytes, OutputFile *ret_file
     const char *dot = strrchr(path, '.');
     const bool is_ours = dot != NULL && container_from_extension(dot + 1, &part->container) &&
                          inspect_file(path, inspection, error, sizeof error) &&
+                         !inspection->goes_on_after_error && is_read_to_end(inspection) &&
                          describe(part, &config, inspection);
     config.container = part->container;
     snprintf(ret_file->reason, sizeof ret_file->reason, "It cannot be read to its end.");

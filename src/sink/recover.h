@@ -1,7 +1,7 @@
 /* Gives a file that a crash left without its index one, so that players seek in it: copies it
- * beside the original, syncs it, compares both and renames the copy over it. Until then the
- * original is untouched; whatever hinders leaves it as it is. Thread: main; the work is done on the
- * pool's finaliser, one file at a time. */
+ * beside the original, syncs it, compares number of packets and length, and renames the copy over
+ * it. Until then the original is untouched; whatever hinders leaves it as it is. Thread: main; the
+ * work is done on the pool's finaliser, one file at a time. */
 #pragma once
 
 #include "sink/output.h"

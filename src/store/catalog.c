@@ -22,7 +22,8 @@ struct Catalog {
 Catalog *catalog_new(const char *directory)
 {
     Catalog *catalog = g_new0(Catalog, 1);
-    catalog->directory = g_strdup(directory);
+    /* as recordings name their files */
+    catalog->directory = g_canonicalize_filename(directory, NULL);
     catalog->paths = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     catalog->times = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
     catalog->leftovers = g_ptr_array_new_with_free_func((GDestroyNotify)leftover_free);
@@ -82,23 +83,19 @@ JsonNode *catalog_find(Catalog *catalog, const char *mint_id)
 
 /* ---- what a crash left ---- */
 
-/* Whoever records holds the lock. */
-static bool is_locked(const char *path)
-{
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return true;
-    const bool locked = flock(fd, LOCK_EX | LOCK_NB) != 0;
-    close(fd);
-    return locked;
-}
-
-/* The reservation of a name whose recording died before it wrote a word. */
-static bool is_empty_leftover(const char *path)
+static bool is_empty_file(const char *path)
 {
     struct stat status;
-    return lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0 &&
-           !is_locked(path);
+    return lstat(path, &status) == 0 && S_ISREG(status.st_mode) && status.st_size == 0;
+}
+
+/* The reservation of a name whose recording died before it wrote a word; whoever records holds its
+ * lock. */
+static void remove_reservation(const char *path)
+{
+    Sidecar *sidecar = is_empty_file(path) ? sidecar_adopt(path) : NULL;
+    if (sidecar)
+        sidecar_close(sidecar, !is_empty_file(path));
 }
 
 static unsigned visit_sidecar(Catalog *catalog, const char *path, MediaMeasureFn measure)
@@ -106,8 +103,7 @@ static unsigned visit_sidecar(Catalog *catalog, const char *path, MediaMeasureFn
     g_autoptr(JsonNode) root = sidecar_read(path, NULL);
     JsonObject *recording = root ? recording_of(root) : NULL;
     if (!recording) {
-        if (is_empty_leftover(path))
-            unlink(path);
+        remove_reservation(path);
         return 0;
     }
     remember(catalog, path, recording, false);
@@ -143,12 +139,14 @@ static unsigned visit_folder(Catalog *catalog, const char *folder, MediaMeasureF
     return closed;
 }
 
+/* All at once: the sidecars of one recording tell of one another's files. */
 static void forget_done(Catalog *catalog)
 {
-    for (unsigned i = catalog->leftovers->len; i-- > 0;) {
-        if (leftover_is_done(catalog->leftovers->pdata[i]))
-            g_ptr_array_remove_index_fast(catalog->leftovers, i);
+    for (unsigned i = 0; i < catalog->leftovers->len; i++) {
+        if (!leftover_is_done(catalog->leftovers->pdata[i]))
+            return;
     }
+    g_ptr_array_set_size(catalog->leftovers, 0);
 }
 
 unsigned catalog_recover(Catalog *catalog, MediaMeasureFn measure)
@@ -160,7 +158,10 @@ unsigned catalog_recover(Catalog *catalog, MediaMeasureFn measure)
 
 const char *catalog_next_unindexed(const Catalog *catalog)
 {
-    return catalog->leftovers->len > 0 ? leftover_next(catalog->leftovers->pdata[0]) : NULL;
+    const char *path = NULL;
+    for (unsigned i = 0; !path && i < catalog->leftovers->len; i++)
+        path = leftover_next(catalog->leftovers->pdata[i]);
+    return path;
 }
 
 void catalog_set_file(Catalog *catalog, const LeftoverFile *file)

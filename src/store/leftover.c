@@ -108,14 +108,13 @@ static bool add_file(Leftover *leftover, const char *path, MediaMeasureFn measur
     MediaMeasure found = {0};
     if (!is_usable(leftover, path, &status))
         return false;
-    remove_unfinished(path);
     if (!measure(path, &found)) {
         log_warning("catalog", NULL, "%s does not play and is left as it is.", path);
         return false;
     }
     JsonObject *file = file_entry(leftover, path);
     set_measured(file, (uint64_t)status.st_size, found.duration_ns);
-    set_layout(file, found.lacks_index, REASON);
+    set_layout(file, found.lacks_index, found.lacks_index ? REASON : NULL);
     leftover_tracks_add(&leftover->tracks, file, &found);
     const double start = MAX(json_member_double(file, "room_offset"), *end);
     *end = start + (double)found.duration_ns / NS_PER_SECOND;
@@ -136,16 +135,18 @@ static void add_own_files(Leftover *leftover, MediaMeasureFn measure)
     const char *stem = sidecar_stem(leftover->sidecar);
     double end = 0;
     for (unsigned part = 1; part <= MAX_PARTS; part++) {
-        const unsigned before = json_array_get_length(leftover->paths);
+        bool is_there = false;
         for (Container i = CONTAINER_MP4; i < CONTAINER_COUNT; i++) {
             const char *extension = container_extension(i);
             g_autofree char *path = part == 1
                                         ? g_strdup_printf("%s.%s", stem, extension)
                                         : g_strdup_printf("%s.part%u.%s", stem, part, extension);
+            is_there = is_there || g_file_test(path, G_FILE_TEST_EXISTS);
+            remove_unfinished(path);
             if (add_file(leftover, path, measure, &end))
                 g_ptr_array_add(leftover->unindexed, g_steal_pointer(&path));
         }
-        if (part > 1 && json_array_get_length(leftover->paths) == before)
+        if (part > 1 && !is_there)
             break;
     }
 }
@@ -191,7 +192,7 @@ static void set_times(const Leftover *leftover, JsonObject *recording, int64_t d
     const int64_t most_ns = started_ns + duration_ns + paused_ns + 2 * NS_PER_SECOND;
     int64_t ended_ns = leftover->written_wall_ns;
     if (started_ns > 0 && (ended_ns < least_ns || ended_ns > most_ns))
-        ended_ns = started_ns + duration_ns;
+        ended_ns = started_ns + duration_ns + paused_ns;
     if (started_ns == 0)
         set_time(recording, "started_at", ended_ns - duration_ns);
     set_time(recording, "ended_at", ended_ns);
@@ -240,9 +241,13 @@ static void set_interrupted(const Leftover *leftover)
     const int64_t duration_ns = (int64_t)((leftover->last - leftover->first) * NS_PER_SECOND);
     set_outcome(recording, has_files);
     set_stats(leftover, recording, duration_ns);
-    if (has_files)
+    /* A recovery that was itself interrupted has told the times already, and touched what they are
+     * read from. */
+    const bool is_first = json_member_text(recording, "counted_at") == NULL;
+    if (is_first && has_files)
         set_times(leftover, recording, duration_ns);
-    set_time(recording, "counted_at", sidecar_written_wall_ns(leftover->sidecar));
+    if (is_first)
+        set_time(recording, "counted_at", sidecar_written_wall_ns(leftover->sidecar));
     set_time(recording, "recovered_at", clock_wall_ns());
     set_files(leftover, recording);
     leftover_tracks_tell(&leftover->tracks, recording);

@@ -30,12 +30,13 @@ bool media_clock_register_track(MediaClock *clock, unsigned track_id, unsigned p
 bool media_clock_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
                             int64_t arrival_ns, int64_t *ret_pts_ns);
 
-/* The process stood still in that time, both monotonic: what is read right after it came at some
- * moment of it, and is placed where its RTP time says. */
-void media_clock_stood_still(MediaClock *clock, int64_t from_ns, int64_t until_ns);
 /* The same for what was sent again: when it came says nothing, its RTP time alone places it. */
 bool media_clock_late_rtp_to_pts(MediaClock *clock, unsigned track_id, uint32_t rtp_timestamp,
                                  int64_t *ret_pts_ns);
+
+/* The process stood still in that time, both monotonic: what is read right after it came at some
+ * moment of it, and is placed where its RTP time says. */
+void media_clock_stood_still(MediaClock *clock, int64_t from_ns, int64_t until_ns);
 
 void media_clock_sender_report(MediaClock *clock, unsigned track_id, uint64_t ntp,
                                uint32_t rtp_timestamp, int64_t arrival_ns);

@@ -23,6 +23,7 @@ struct NetThread {
     int fd_capacity;
     int64_t now_ns;
     NetThreadStill still;
+    int64_t waited_ns;
     bool is_stopping;
     unsigned holds;
     GSource *hold_limit;
@@ -44,8 +45,10 @@ static int query_fds(NetThread *thread, int max_priority, int *ret_timeout_ms)
 static void note_time(NetThread *thread, int timeout_ms)
 {
     const int64_t before_ns = thread->now_ns;
+    const int64_t allowed_ns = timeout_ms * NS_PER_MS + thread->waited_ns + STILL_NS;
     thread->now_ns = clock_monotonic_ns();
-    if (timeout_ms < 0 || thread->now_ns - before_ns <= timeout_ms * NS_PER_MS + STILL_NS)
+    thread->waited_ns = 0;
+    if (timeout_ms < 0 || thread->now_ns - before_ns <= allowed_ns)
         return;
     thread->still = (NetThreadStill){before_ns, thread->now_ns};
 }
@@ -166,6 +169,11 @@ void net_thread_release(NetThread *thread)
 NetThreadStill net_thread_still(const NetThread *thread)
 {
     return thread->still;
+}
+
+int64_t *net_thread_waited(NetThread *thread)
+{
+    return &thread->waited_ns;
 }
 
 NetThreadCounters *net_thread_counters(NetThread *thread)

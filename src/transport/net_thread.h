@@ -24,14 +24,18 @@ void net_thread_post(NetThread *thread, MailboxFn run, void *owner, void *messag
 /* clock_monotonic_ns() of the wake-up that runs. Thread: the net thread itself. */
 int64_t net_thread_now_ns(const NetThread *thread);
 
-/* The last time for which the thread did not run (SIGSTOP, a machine that was suspended, or a host
- * that had no time for it), longer than a second; `until_ns` is 0 when there was none. Thread: the
+/* The last time for which the thread did not run (SIGSTOP, or a host that had no time for it),
+ * longer than a second; `until_ns` is 0 when there was none. Thread: the
  * net thread itself. */
 typedef struct {
     int64_t from_ns, until_ns;
 } NetThreadStill;
 
 NetThreadStill net_thread_still(const NetThread *thread);
+
+/* What the present turn has waited for others, which is no such time; for who waits to add to.
+ * Thread: the net thread itself. */
+int64_t *net_thread_waited(NetThread *thread);
 
 /* What is still to be sent before the loop may end, half a second at most; a hold each needs its
  * release. Thread: the net thread itself. */

@@ -63,8 +63,10 @@ def slow_disk(folder, write_ms, full_name=None, full_bytes=0):
     try:
         yield folder
     finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-        stop_process(process)
+        try:
+            subprocess.run(["umount", "-l", str(folder)], check=True)
+        finally:
+            stop_process(process)
 
 
 def preload(name, **variables):

@@ -272,9 +272,10 @@ class UdpRelay:
         if flow:
             return flow
         upstream = self._open(("127.0.0.1", 0))
-        flow = self._flows[client] = _Flow(client, self.others, upstream)
+        flow = _Flow(client, self.others, upstream)
         self._selector.register(upstream, selectors.EVENT_READ, flow)
         with self._lock:
+            self._flows[client] = flow
             owner = next((pid for pid in self._paths if client[1] in udp_ports(pid)), None)
             if owner is not None:
                 self._give(flow, self._paths[owner])
@@ -428,6 +429,9 @@ class TcpRelay:
             server.settimeout(None)
             self.accepted += 1
             self._pairs.append((client, server))
+            if not self._accepts:  # it was cut meanwhile
+                self.reset()
+                continue
             for ends in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=ends, daemon=True).start()
 

@@ -328,10 +328,9 @@ def test_stopped_and_continued(embedded, tmp_path, fault_row):
 def expect_continued(row, serve, seconds):
     said = f"The program was not run for {seconds}"
     status = serve.wait_status("a", lambda s: any(e["text"].startswith(said) for e in s["events"]), 10)
-    time.sleep(1)  # what waited in the socket is read at once
+    before = status["stats"]["video_frames"]
     serve.wait_status("a", lambda s: not s["reconnecting"], 60)
-    before = serve.status("a").json["stats"]["video_frames"]
-    status = serve.wait_status("a", lambda s: s["stats"]["video_frames"] > before + 3 * FPS, 60)
+    status = serve.wait_status("a", lambda s: s["stats"]["video_frames"] > before + 4 * FPS and not s["reconnecting"], 60)
     assert status["state"] == "recording", status
     status = serve.stop("a").json
     assert len(status["outputs"]) == 1, status["outputs"]

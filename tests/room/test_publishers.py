@@ -305,7 +305,7 @@ def test_a_hundred_tracks_at_once(embedded, record, fault_row):
     people = [f"p{at},size=160x64,fps=10,bitrate=50000,start=1s" for at in range(50)]
     one = record(embedded(publishers=people), "--duration", "8s")
     one.wait_state("recording", seconds=30)
-    time.sleep(5)
+    one.wait_frames(50 * 10 * 3)
     memory, descriptors, threads = use_of(one.process)
     assert one.finish(60) == 0, one.tail()
     sidecar = one.sidecar

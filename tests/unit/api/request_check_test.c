@@ -66,8 +66,10 @@ static void test_host(void)
         {NULL, 80, false},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
-        g_assert_cmpint(request_host_is_ours(rows[i].header, "127.0.0.2", rows[i].port), ==,
+        g_assert_cmpint(request_host_is_ours(rows[i].header, "127.0.0.2", rows[i].port, false), ==,
                         rows[i].is_ours);
+    g_assert_true(request_host_is_ours("localhost", "127.0.0.2", 443, true));
+    g_assert_false(request_host_is_ours("localhost", "127.0.0.2", 80, true));
 }
 
 static void test_content_type(void)

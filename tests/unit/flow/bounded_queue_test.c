@@ -243,16 +243,21 @@ static void test_wait_room(void)
     for (uint32_t i = 0; i < 3; i++)
         bounded_queue_put(queue, new_frame(pool, false, i, 10));
     const int64_t begin_ns = clock_monotonic_ns();
-    g_assert_false(bounded_queue_wait_room(queue, 20 * NS_PER_MS));
+    Frame *next = new_frame(pool, false, 3, 10);
+    g_assert_false(bounded_queue_wait_room(queue, next, 20 * NS_PER_MS));
+    frame_unref(next);
     g_assert_cmpint(clock_monotonic_ns() - begin_ns, >=, 20 * NS_PER_MS);
     pthread_t thread;
     g_assert_cmpint(pthread_create(&thread, NULL, take_patiently, queue), ==, 0);
     for (uint32_t i = 3; i < 1000; i++) {
-        g_assert_true(bounded_queue_wait_room(queue, LONG_NS));
-        g_assert_cmpuint(bounded_queue_put(queue, new_frame(pool, false, i, 10)).dropped, ==, 0);
+        next = new_frame(pool, false, i, 600); /* one has room, by its bytes */
+        g_assert_true(bounded_queue_wait_room(queue, next, LONG_NS));
+        g_assert_cmpuint(bounded_queue_put(queue, next).dropped, ==, 0);
     }
     bounded_queue_end(queue);
-    bounded_queue_wait_room(queue, LONG_NS);
+    next = new_frame(pool, false, 1000, 600);
+    g_assert_true(bounded_queue_wait_room(queue, next, LONG_NS));
+    frame_unref(next);
     pthread_join(thread, NULL);
     bounded_queue_free(queue);
     pool_unref(pool);

@@ -23,6 +23,7 @@ typedef struct {
     RoundTrip round_trip;
     size_t sent_again; /* bytes of the last feedback that went out twice */
     unsigned nacks;    /* packets of them in the last feedback */
+    int64_t waited_ns;
 } Fixture;
 
 static void on_track(void *owner, unsigned track_id)
@@ -74,6 +75,7 @@ static Fixture *fixture_new_seekable(TrackKind kind, int64_t seek_interval_ns)
         .keyframe_timeout_ns = 2 * NS_PER_SECOND,
         .seek_interval_ns = seek_interval_ns,
         .round_trip = &fixture->round_trip,
+        .waited_ns = &fixture->waited_ns,
     };
     fixture->pipeline =
         track_pipeline_new(&config, (TrackPipelineOut){.owner = fixture,
@@ -181,6 +183,8 @@ static void test_patience_ends(void)
     const int64_t waited_ns = clock_monotonic_ns() - begin_ns;
     g_assert_cmpint(waited_ns, >=, 200 * NS_PER_MS);
     g_assert_cmpint(waited_ns, <, 2 * NS_PER_SECOND);
+    g_assert_cmpint(fixture->waited_ns, >=, 200 * NS_PER_MS);
+    g_assert_cmpint(fixture->waited_ns, <=, waited_ns);
     const LedgerRow *row = &fixture->counters.ledger.rows[STAGE_QUEUE];
     g_assert_cmpuint(ledger_value(&row->dropped[DROP_QUEUE_FULL]), ==, 30);
     track_pipeline_stop(fixture->pipeline, START_NS + 5 * NS_PER_SECOND);
@@ -489,6 +493,21 @@ static void test_what_is_lost_before_the_key_frame(void)
     stop(fixture);
 }
 
+/* What lies between two subscriptions was not sent to us: it is no loss. */
+static void test_a_republication_is_no_gap(void)
+{
+    static const ReceiverPayload payloads[] = {{96, CODEC_VP8, 97}};
+    unsigned next;
+    Fixture *fixture = with_a_hole(&next);
+    track_pipeline_unbind(fixture->pipeline, START_NS + 400 * NS_PER_MS);
+    g_assert_cmpuint(ledger_value(&fixture->counters.lost), >, 0);
+    track_pipeline_bind(fixture->pipeline, 0x1234, 0, payloads, 1);
+    push_picture(fixture, 50, 640, 360);
+    g_assert_cmpuint(ledger_value(&fixture->counters.keyframes), ==, 2);
+    g_assert_cmpuint(fixture->gaps, ==, 0);
+    stop(fixture);
+}
+
 /* Somebody else's key frame that crossed our PLI: the server is deaf behind it, and another PLI is
  * needed; where it answers ours, none is. */
 static void test_a_key_frame_that_crosses(void)
@@ -551,6 +570,8 @@ void track_pipeline_test_add(void)
     g_test_add_func("/recorder/track-pipeline/patience_ends", test_patience_ends);
     g_test_add_func("/recorder/track-pipeline/pli", test_pli_after_the_last_nack);
     g_test_add_func("/recorder/track-pipeline/lost-before", test_what_is_lost_before_the_key_frame);
+    g_test_add_func("/recorder/track-pipeline/republication_is_no_gap",
+                    test_a_republication_is_no_gap);
     g_test_add_func("/recorder/track-pipeline/crossing", test_a_key_frame_that_crosses);
     g_test_add_func("/recorder/track-pipeline/seek-interval", test_one_pli_a_seek_interval);
     g_test_add_func("/recorder/track-pipeline/deaf-server", test_wakes_a_deaf_server);

@@ -304,6 +304,9 @@ static void test_join(void)
     tear_down(&fixture);
 }
 
+/* {"alg":"HS256"} and {"sub":"me"}; "eyNew" is no token. */
+static const char new_token[] = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.AA";
+
 static void test_messages(void)
 {
     Fixture fixture;
@@ -363,6 +366,8 @@ static void test_messages(void)
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_REFRESH_TOKEN;
     response.refresh_token = (char *)"eyNew";
     server_send(&fixture, &response);
+    response.refresh_token = (char *)new_token;
+    server_send(&fixture, &response);
 
     Livekit__LeaveRequest leave = LIVEKIT__LEAVE_REQUEST__INIT;
     leave.reason = LIVEKIT__DISCONNECT_REASON__ROOM_DELETED;
@@ -374,7 +379,8 @@ static void test_messages(void)
     g_assert_cmpstr(fixture.events->str, ==,
                     "joined:demo/RM_1/PA_self/2 +ann offer:v=0/7/TR_1 candidate:c1 candidate:- "
                     "subscription:TR_1/2 permission:TR_1/0 paused:TR_1/1 leave:0/5/ROOM_DELETED ");
-    g_assert_cmpstr(signal_client_token(fixture.client), ==, "eyNew");
+    g_assert_cmpstr(signal_client_token(fixture.client), ==, new_token);
+    g_assert_cmpuint(signal_client_stats(fixture.client).malformed, ==, 1);
     g_assert_cmpuint(signal_client_stats(fixture.client).token_refreshes, ==, 1);
     tear_down(&fixture);
 }

@@ -212,6 +212,50 @@ static void test_recover(const void *data)
     bench_free(bench);
 }
 
+static void damage_file(const char *path, int64_t from, size_t bytes)
+{
+    g_autofree char *contents = NULL;
+    gsize size = 0;
+    g_assert_true(g_file_get_contents(path, &contents, &size, NULL));
+    g_assert_cmpuint((gsize)from + bytes, <, size);
+    memset(contents + from, 0xa5, bytes);
+    g_assert_true(g_file_set_contents(path, contents, (gssize)size, NULL));
+}
+
+/* Damage is no cut: wherever it is, a file is left as it is unless all that plays is in the copy.
+ */
+static void test_recover_damaged(const void *data)
+{
+    const KillRow *row = data;
+    Bench *bench = bench_new(row->container, row->video, CODEC_OPUS);
+    g_autofree char *copy =
+        g_strdup_printf("%s/damaged.%s", bench->folder, container_extension(row->container));
+    for (unsigned i = 0; i < 12; i++)
+        step(bench);
+    GStatBuf status;
+    g_assert_cmpint(g_stat(part_path_of(bench, 0), &status), ==, 0);
+    for (unsigned place = 1; place < 10; place++) {
+        Inspection before = {0}, after = {0};
+        char error[200] = "";
+        OutputFile file = {0};
+        copy_file(part_path_of(bench, 0), copy);
+        damage_file(copy, status.st_size * place / 10, (size_t)status.st_size / 20);
+        inspect_file(copy, &before, error, sizeof error);
+        const bool is_done = recover_file_now(copy, 0, &file);
+        g_assert_true(g_file_test(copy, G_FILE_TEST_IS_REGULAR));
+        inspect_file(copy, &after, error, sizeof error);
+        if (is_done)
+            g_assert_cmpuint(before.tracks[0].packets, >=, 40); /* of 55 */
+        else
+            g_assert_cmpuint(after.bytes, ==, before.bytes);
+        for (unsigned i = 0; i < before.track_count; i++)
+            g_assert_cmpuint(after.tracks[i].packets + 1, >=, before.tracks[i].packets);
+        g_unlink(copy);
+    }
+    finish(bench);
+    bench_free(bench);
+}
+
 /* What is no media file, or none of ours, is not touched. */
 static void test_recover_nothing(void)
 {
@@ -444,6 +488,8 @@ void robust_test_add(void)
         g_test_add_data_func(kill_path, &kill_rows[i], test_kill);
         g_autofree char *recover_path = g_strdup_printf("/robust/recover/%s", kill_rows[i].name);
         g_test_add_data_func(recover_path, &kill_rows[i], test_recover);
+        g_autofree char *damaged_path = g_strdup_printf("/robust/damaged/%s", kill_rows[i].name);
+        g_test_add_data_func(damaged_path, &kill_rows[i], test_recover_damaged);
         g_test_add_data_func(full_path, &kill_rows[i], test_disk_full);
         g_test_add_data_func(hole_path, &kill_rows[i], test_hole);
     }
