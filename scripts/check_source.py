@@ -12,7 +12,7 @@ MAX_FILE_LINES = 500
 MAX_NESTING = 3
 MAX_PARAMETERS = 5
 # Named by the specification (register_track), or the shape of a library's callback.
-LONG_SIGNATURES = ("media_clock_register_track", "on_received")
+LONG_SIGNATURES = ("find_password", "media_clock_register_track", "on_received")
 
 # What our own threads must not use: ThreadSanitizer cannot see into GLib's locks, and a call that
 # blocks or overflows has no place at all.

@@ -6,12 +6,14 @@
 #define SILENCE_SECONDS 2 /* without an answer: more than a lost packet */
 #define RTCP_MAX_BYTES 1200
 
+/* Together with the others': a thread with many recordings does not wake up for each of them. */
 void net_wake_at(NetSession *session, int64_t at_ns)
 {
-    if (at_ns >= session->net.wake_ns)
+    const int64_t turn_ns = net_thread_round_up(session->thread, at_ns);
+    if (turn_ns >= session->net.wake_ns)
         return;
-    session->net.wake_ns = at_ns;
-    g_source_set_ready_time(session->net.timer, at_ns / NS_PER_US);
+    session->net.wake_ns = turn_ns;
+    g_source_set_ready_time(session->net.timer, turn_ns / NS_PER_US);
 }
 
 static void send_rtcp(NetSession *session, ByteWriter *rtcp)

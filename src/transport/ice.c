@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/check.h"
+#include "transport/ice_path.h"
 #include "transport/ice_server.h"
 
 #define COMPONENT NICE_COMPONENT_TYPE_RTP
@@ -27,19 +28,10 @@ struct Ice {
     bool announces_loopback;
     bool gathered;
     GSource *gathered_notice; /* tells of a gathering that ended within ice_new() */
+    IcePath *path;
 };
 
 /* ---- what libnice reports ---- */
-
-static void on_datagram(NiceAgent *agent, guint stream, guint component, guint size, char *data,
-                        gpointer owner)
-{
-    (void)agent;
-    (void)stream;
-    (void)component;
-    Ice *ice = owner;
-    ice->out.datagram(ice->out.owner, (uint8_t *)data, size);
-}
 
 static void on_state(NiceAgent *agent, guint stream, guint component, guint state, gpointer owner)
 {
@@ -51,8 +43,11 @@ static void on_state(NiceAgent *agent, guint stream, guint component, guint stat
     case NICE_COMPONENT_STATE_CONNECTING:
         ice->out.state(ice->out.owner, ICE_CHECKING);
         break;
-    case NICE_COMPONENT_STATE_CONNECTED:
     case NICE_COMPONENT_STATE_READY:
+        ice_path_settled(ice->path);
+        ice->out.state(ice->out.owner, ICE_CONNECTED);
+        break;
+    case NICE_COMPONENT_STATE_CONNECTED:
         ice->out.state(ice->out.owner, ICE_CONNECTED);
         break;
     case NICE_COMPONENT_STATE_FAILED:
@@ -182,7 +177,8 @@ static void note_gathered(Ice *ice, GMainContext *context)
 static bool gather(Ice *ice, GMainContext *context, GError **error)
 {
     g_signal_connect(ice->agent, "candidate-gathering-done", G_CALLBACK(on_gathered), ice);
-    nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, context, on_datagram, ice);
+    ice->path = ice_path_new(ice->thread, ice->agent, ice->stream, COMPONENT,
+                             (UdpPathOut){ice->out.owner, ice->out.datagram});
     if (!nice_agent_gather_candidates(ice->agent, ice->stream)) {
         g_set_error_literal(error, PEER_ERROR, PEER_ERROR_ICE,
                             "No local address is usable for ICE: no network interface is up.");
@@ -242,9 +238,7 @@ void ice_free(Ice *ice)
         g_source_unref(ice->gathered_notice);
     }
     g_signal_handlers_disconnect_by_data(ice->agent, ice);
-    /* Without a context its sockets would go over to the main thread while they are closed here. */
-    nice_agent_attach_recv(ice->agent, ice->stream, COMPONENT, net_thread_context(ice->thread),
-                           NULL, NULL);
+    ice_path_free(ice->path);
     close_agent(ice);
     g_free(ice->ufrag);
     g_free(ice->pwd);
@@ -359,7 +353,12 @@ void ice_remote_candidates_done(Ice *ice)
 
 bool ice_send(Ice *ice, const uint8_t *data, size_t size)
 {
-    return nice_agent_send(ice->agent, ice->stream, COMPONENT, (guint)size, (const char *)data) > 0;
+    return ice_path_send(ice->path, data, size);
+}
+
+UdpPath *ice_udp_path(const Ice *ice)
+{
+    return ice_path_udp(ice->path);
 }
 
 static const char *transport_name(const NiceCandidate *candidate)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "transport/peer.h"
+#include "transport/udp_path.h"
 
 typedef struct Ice Ice;
 
@@ -43,6 +44,8 @@ bool ice_add_remote_candidate(Ice *ice, const char *candidate);
 void ice_remote_candidates_done(Ice *ice);
 
 bool ice_send(Ice *ice, const uint8_t *data, size_t size);
+UdpPath *
+ice_udp_path(const Ice *ice); /* borrowed; NULL before all is settled, over TCP and a relay */
 
 /* "127.0.0.1:40000 udp host"; empty texts while no pair is selected. */
 void ice_selected_pair(Ice *ice, char *ret_local, char *ret_remote, size_t text_size);

@@ -13,10 +13,15 @@
 #define HOLD_MAX_MS 500
 /* Later than this is not just busy. */
 #define STILL_NS NS_PER_SECOND
+#define SLOW_INTERVAL_MS 200
+#define DATAGRAM_MAX_SIZE 65536
 
 struct NetThread {
     pthread_t thread;
-    GMainContext *context;
+    GMainContext *context, *slow_context;
+    GSource *slow_timer;
+    NetPace *pace;
+    unsigned socket_count;
     Mailbox *mailbox;
     GSource *mailbox_source;
     GPollFD *fds;
@@ -28,6 +33,7 @@ struct NetThread {
     unsigned holds;
     GSource *hold_limit;
     NetThreadCounters counters;
+    uint8_t buffer[DATAGRAM_MAX_SIZE];
 };
 
 static int query_fds(NetThread *thread, int max_priority, int *ret_timeout_ms)
@@ -67,6 +73,31 @@ static bool run_turn(NetThread *thread, bool may_wait)
     return is_ready;
 }
 
+static gboolean look_at_slow(gpointer data)
+{
+    g_main_context_iteration(((NetThread *)data)->slow_context, FALSE);
+    return G_SOURCE_CONTINUE;
+}
+
+static void start_slow(NetThread *thread)
+{
+    thread->slow_timer = g_timeout_source_new(SLOW_INTERVAL_MS);
+    g_source_set_callback(thread->slow_timer, look_at_slow, thread, NULL);
+    g_source_attach(thread->slow_timer, thread->context);
+}
+
+static void stop_slow(NetThread *thread)
+{
+    g_source_destroy(thread->slow_timer);
+    g_clear_pointer(&thread->slow_timer, g_source_unref);
+}
+
+static void note_socket_time(void *owner)
+{
+    NetThread *thread = owner;
+    thread->now_ns = clock_monotonic_ns();
+}
+
 static void *run(void *data)
 {
     NetThread *thread = data;
@@ -103,6 +134,8 @@ static void release(NetThread *thread)
     if (thread->mailbox_source)
         g_source_destroy(thread->mailbox_source);
     g_clear_pointer(&thread->mailbox_source, g_source_unref);
+    net_pace_free(thread->pace);
+    g_main_context_unref(thread->slow_context);
     g_main_context_unref(thread->context);
     mailbox_free(thread->mailbox);
     g_free(thread->fds);
@@ -113,6 +146,9 @@ NetThread *net_thread_new(const char *name)
 {
     NetThread *thread = g_new0(NetThread, 1);
     thread->context = g_main_context_new();
+    thread->slow_context = g_main_context_new();
+    thread->pace = net_pace_new(thread->context,
+                                (NetPaceOut){.owner = thread, .before_drain = note_socket_time});
     thread->mailbox = mailbox_new();
     if (!thread->mailbox) {
         release(thread);
@@ -153,6 +189,35 @@ void net_thread_post(NetThread *thread, MailboxFn run_message, void *owner, void
 int64_t net_thread_now_ns(const NetThread *thread)
 {
     return thread->now_ns;
+}
+
+void net_thread_add_socket(NetThread *thread, NetSocket *socket)
+{
+    net_pace_add(thread->pace, socket);
+    if (thread->socket_count++ == 0)
+        start_slow(thread);
+}
+
+void net_thread_remove_socket(NetThread *thread, NetSocket *socket)
+{
+    net_pace_remove(thread->pace, socket);
+    if (--thread->socket_count == 0)
+        stop_slow(thread);
+}
+
+int64_t net_thread_round_up(const NetThread *thread, int64_t at_ns)
+{
+    return net_pace_round_up(thread->pace, at_ns);
+}
+
+NetBuffer net_thread_buffer(NetThread *thread)
+{
+    return (NetBuffer){thread->buffer, sizeof thread->buffer};
+}
+
+GMainContext *net_thread_slow_context(NetThread *thread)
+{
+    return thread->slow_context;
 }
 
 void net_thread_hold(NetThread *thread)

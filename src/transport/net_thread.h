@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/mailbox.h"
+#include "transport/net_pace.h"
 
 typedef struct NetThread NetThread;
 
@@ -21,8 +22,26 @@ GMainContext *net_thread_context(NetThread *thread);
 /* Any thread. */
 void net_thread_post(NetThread *thread, MailboxFn run, void *owner, void *message);
 
-/* clock_monotonic_ns() of the wake-up that runs. Thread: the net thread itself. */
+/* clock_monotonic_ns() of the wake-up that runs, or of the socket that is read in it. Thread: the
+ * net thread itself. */
 int64_t net_thread_now_ns(const NetThread *thread);
+
+/* Media sockets; see transport/net_pace.h. Thread: the net thread itself. */
+void net_thread_add_socket(NetThread *thread, NetSocket *socket);
+void net_thread_remove_socket(NetThread *thread, NetSocket *socket);
+int64_t net_thread_round_up(const NetThread *thread, int64_t at_ns);
+
+/* For one datagram at a time, in which it is decrypted; what it holds lasts until the socket is
+ * read again. Thread: the net thread itself. */
+typedef struct {
+    uint8_t *data;
+    size_t size;
+} NetBuffer;
+
+NetBuffer net_thread_buffer(NetThread *thread);
+
+/* Looked at five times a second, for sockets to which little comes. Any thread. */
+GMainContext *net_thread_slow_context(NetThread *thread);
 
 /* The last time for which the thread did not run (SIGSTOP, or a host that had no time for it),
  * longer than a second; `until_ns` is 0 when there was none. Thread: the

@@ -420,6 +420,19 @@ bool peer_send_rtcp(Peer *peer, uint8_t *packet, size_t size)
            ice_session_send(peer->ice, packet, size);
 }
 
+unsigned peer_send_rtp_many(Peer *peer, struct iovec *packets, unsigned count)
+{
+    UdpPath *path = ice_udp_path(ice_session_current(peer->ice));
+    unsigned sent = 0;
+    for (unsigned i = 0; i < count && peer->cipher; i++) {
+        if (!path)
+            sent += peer_send_rtp(peer, packets[i].iov_base, packets[i].iov_len);
+        else if (!cipher_protect_rtp(peer->cipher, packets[i].iov_base, &packets[i].iov_len))
+            return 0;
+    }
+    return path && peer->cipher ? udp_path_send_many(path, packets, count) : sent;
+}
+
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits)
 {
     return data_channels_open(peer->channels, label, ordered, max_retransmits);

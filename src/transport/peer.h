@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "transport/net_thread.h"
+#include "transport/udp_path.h"
 
 typedef struct Peer Peer;
 
@@ -106,6 +107,8 @@ void peer_remote_candidates_done(Peer *peer);
 #define PEER_TRAILER 32
 bool peer_send_rtp(Peer *peer, uint8_t *packet, size_t size);
 bool peer_send_rtcp(Peer *peer, uint8_t *packet, size_t size);
+/* Each with that room behind it; how many were sent. At most UDP_PATH_BATCH. */
+unsigned peer_send_rtp_many(Peer *peer, struct iovec *packets, unsigned count);
 
 /* The embedded room opens channels; a recorder answers those that come. */
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits);

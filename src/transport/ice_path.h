@@ -1,0 +1,25 @@
+/* How datagrams come and go over what a libnice agent has found: through libnice until it has
+ * settled on a pair, then over that pair's socket itself, where it is a plain UDP one (and not a
+ * relay's, or TCP).
+ * Thread: net. */
+#pragma once
+
+#include <nice/agent.h>
+
+#include "transport/udp_path.h"
+
+typedef struct IcePath IcePath;
+
+/* Before the agent gathers. */
+IcePath *ice_path_new(NetThread *thread, NiceAgent *agent, guint stream, guint component,
+                      UdpPathOut out);
+/* Before the agent closes. */
+void ice_path_free(IcePath *path);
+
+/* The agent has no more checks to make. */
+void ice_path_settled(IcePath *path);
+
+bool ice_path_send(IcePath *path, const uint8_t *data, size_t size);
+
+/* NULL while it goes through libnice; borrowed. */
+UdpPath *ice_path_udp(const IcePath *path);

@@ -1,0 +1,161 @@
+#include "transport/net_pace.h"
+
+#include "base/check.h"
+#include "base/clock.h"
+
+typedef struct {
+    GSource source;
+    NetPace *pace;
+} PaceSource;
+
+struct NetPace {
+    GSource *source;
+    NetPaceOut out;
+    GPtrArray *sockets; /* of NetSocket*; NULL where one was removed within a turn */
+    unsigned count;
+    int64_t interval_ns; /* 0 = by poll */
+    bool is_draining;
+};
+
+static const struct {
+    unsigned sockets;
+    int64_t interval_ns;
+} steps[] = {{200, 20 * NS_PER_MS}, {50, 10 * NS_PER_MS}, {16, 5 * NS_PER_MS}};
+
+int64_t net_pace_interval_ns(unsigned sockets)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(steps); i++) {
+        if (sockets >= steps[i].sockets)
+            return steps[i].interval_ns;
+    }
+    return 0;
+}
+
+int64_t net_pace_round_up(const NetPace *pace, int64_t at_ns)
+{
+    const int64_t interval_ns = pace->interval_ns;
+    if (interval_ns == 0 || at_ns > CLOCK_NEVER - interval_ns)
+        return at_ns;
+    return (at_ns + interval_ns - 1) / interval_ns * interval_ns;
+}
+
+static void poll_socket(const NetPace *pace, NetSocket *socket)
+{
+    socket->tag = g_source_add_unix_fd(pace->source, socket->fd, G_IO_IN);
+}
+
+static void leave_poll(const NetPace *pace, NetSocket *socket)
+{
+    if (socket->tag)
+        g_source_remove_unix_fd(pace->source, socket->tag);
+    socket->tag = NULL;
+}
+
+static void set_next_turn(const NetPace *pace)
+{
+    const int64_t next_ns = net_pace_round_up(pace, clock_monotonic_ns() + 1);
+    g_source_set_ready_time(pace->source, pace->interval_ns > 0 ? next_ns / NS_PER_US : -1);
+}
+
+static void change_interval(NetPace *pace, int64_t interval_ns)
+{
+    const bool polled = pace->interval_ns == 0, polls = interval_ns == 0;
+    if (interval_ns == pace->interval_ns)
+        return;
+    pace->interval_ns = interval_ns;
+    for (unsigned i = 0; i < pace->sockets->len && polled != polls; i++) {
+        NetSocket *socket = pace->sockets->pdata[i];
+        if (socket && polls)
+            poll_socket(pace, socket);
+        else if (socket)
+            leave_poll(pace, socket);
+    }
+    set_next_turn(pace);
+}
+
+static void forget_removed(NetPace *pace)
+{
+    for (unsigned i = pace->sockets->len; i > 0; i--) {
+        if (pace->sockets->pdata[i - 1])
+            continue;
+        g_ptr_array_remove_index_fast(pace->sockets, i - 1);
+        if (i - 1 < pace->sockets->len && pace->sockets->pdata[i - 1])
+            ((NetSocket *)pace->sockets->pdata[i - 1])->index = i - 1;
+    }
+}
+
+static bool is_due(const NetPace *pace, const NetSocket *socket)
+{
+    return !socket->tag || g_source_query_unix_fd(pace->source, socket->tag) != 0;
+}
+
+static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)callback;
+    (void)data;
+    NetPace *pace = ((PaceSource *)source)->pace;
+    bool has_more = false;
+    pace->is_draining = true;
+    for (unsigned i = 0; i < pace->sockets->len; i++) {
+        NetSocket *socket = pace->sockets->pdata[i];
+        if (!socket || !is_due(pace, socket))
+            continue;
+        pace->out.before_drain(pace->out.owner);
+        has_more |= socket->drain(socket->owner);
+    }
+    pace->is_draining = false;
+    if (pace->count < pace->sockets->len)
+        forget_removed(pace);
+    if (has_more && pace->interval_ns > 0)
+        g_source_set_ready_time(source, 0);
+    else
+        set_next_turn(pace);
+    return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs source_functions = {.dispatch = on_turn};
+
+NetPace *net_pace_new(GMainContext *context, NetPaceOut out)
+{
+    NetPace *pace = g_new0(NetPace, 1);
+    pace->out = out;
+    pace->sockets = g_ptr_array_new();
+    pace->source = g_source_new(&source_functions, sizeof(PaceSource));
+    ((PaceSource *)pace->source)->pace = pace;
+    g_source_set_name(pace->source, "net_pace");
+    g_source_attach(pace->source, context);
+    return pace;
+}
+
+void net_pace_free(NetPace *pace)
+{
+    if (!pace)
+        return;
+    require(pace->count == 0);
+    g_source_destroy(pace->source);
+    g_source_unref(pace->source);
+    g_ptr_array_unref(pace->sockets);
+    g_free(pace);
+}
+
+void net_pace_add(NetPace *pace, NetSocket *socket)
+{
+    socket->index = pace->sockets->len;
+    socket->tag = NULL;
+    g_ptr_array_add(pace->sockets, socket);
+    pace->count++;
+    if (pace->interval_ns == 0)
+        poll_socket(pace, socket);
+    change_interval(pace, net_pace_interval_ns(pace->count));
+}
+
+void net_pace_remove(NetPace *pace, NetSocket *socket)
+{
+    require(pace->sockets->pdata[socket->index] == socket);
+    leave_poll(pace, socket);
+    pace->sockets->pdata[socket->index] = NULL;
+    pace->count--;
+    if (!pace->is_draining)
+        forget_removed(pace);
+    change_interval(pace, net_pace_interval_ns(pace->count));
+}

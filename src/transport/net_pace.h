@@ -1,0 +1,39 @@
+/* Says when the media sockets of one net thread are read: each as soon as something comes while
+ * they are few, all of them at a pace when they are many, because a wake-up costs more than what
+ * there is to do for a packet.
+ * Thread: net. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Embedded in its owner, which sets the first three. */
+typedef struct {
+    int fd;
+    void *owner;
+    /* Reads what has come; true when that was not all. May add and remove sockets. */
+    bool (*drain)(void *owner);
+    unsigned index;
+    gpointer tag; /* of the poll, while that is how it is read */
+} NetSocket;
+
+typedef struct {
+    void *owner;
+    void (*before_drain)(void *owner); /* of each socket: the time has gone on */
+} NetPaceOut;
+
+typedef struct NetPace NetPace;
+
+NetPace *net_pace_new(GMainContext *context, NetPaceOut out);
+void net_pace_free(NetPace *pace); /* its sockets are removed by then */
+
+void net_pace_add(NetPace *pace, NetSocket *socket);
+void net_pace_remove(NetPace *pace, NetSocket *socket);
+
+/* For so many sockets; 0 = each as soon as something comes. */
+int64_t net_pace_interval_ns(unsigned sockets);
+
+/* The turn at or after that time; without a pace the time itself. Monotonic, for timers that shall
+ * not wake the thread by themselves. */
+int64_t net_pace_round_up(const NetPace *pace, int64_t at_ns);

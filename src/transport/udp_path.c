@@ -1,0 +1,138 @@
+#include "transport/udp_path.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "transport/demux.h"
+#include "transport/stun_responder.h"
+
+/* In a turn, so that nobody's flood keeps the thread from the others. */
+#define DATAGRAMS_AT_ONCE 256
+/* An address that was not heard of for so long may have been left for another. */
+#define SILENCE_NS NS_PER_SECOND
+
+struct UdpPath {
+    NetSocket socket;
+    NetThread *thread;
+    UdpPathConfig config;
+    UdpPathOut out;
+    int64_t heard_ns; /* last datagram from the present address */
+    bool *is_gone;    /* of the turn that runs */
+};
+
+static bool is_remote(const UdpPath *path, const struct sockaddr_storage *source, socklen_t size)
+{
+    return size == path->config.remote_size && memcmp(source, &path->config.remote, size) == 0;
+}
+
+/* The other side's address may change under it (a NAT's new mapping), or be another by its choice.
+ */
+static void follow(UdpPath *path, const StunCheck *check, const StunAnswer *answer)
+{
+    const int64_t now_ns = net_thread_now_ns(path->thread);
+    if (is_remote(path, check->source, check->source_size) ||
+        (!answer->is_nomination && now_ns - path->heard_ns < SILENCE_NS))
+        return;
+    path->config.remote = *check->source;
+    path->config.remote_size = check->source_size;
+    path->heard_ns = now_ns;
+}
+
+static void answer_check(UdpPath *path, const uint8_t *data, size_t size,
+                         const struct sockaddr_storage *source, socklen_t source_size)
+{
+    const StunCheck check = {path->config.ufrag, path->config.pwd, source, source_size};
+    StunAnswer answer;
+    stun_responder_answer(&check, data, size, &answer);
+    if (answer.size > 0)
+        sendto(path->config.fd, answer.data, answer.size, MSG_DONTWAIT | MSG_NOSIGNAL,
+               (const struct sockaddr *)source, source_size);
+    if (answer.is_authentic)
+        follow(path, &check, &answer);
+}
+
+/* ICMP's news of an earlier datagram stand in front of what has come. */
+static ssize_t receive(const UdpPath *path, NetBuffer buffer, struct sockaddr_storage *ret_source,
+                       socklen_t *ret_source_size)
+{
+    for (;;) {
+        *ret_source_size = sizeof *ret_source;
+        const ssize_t size = recvfrom(path->config.fd, buffer.data, buffer.size, MSG_DONTWAIT,
+                                      (struct sockaddr *)ret_source, ret_source_size);
+        if (size >= 0 || (errno != ECONNREFUSED && errno != EINTR))
+            return size;
+    }
+}
+
+static bool drain(void *owner)
+{
+    UdpPath *path = owner;
+    const NetBuffer buffer = net_thread_buffer(path->thread);
+    struct sockaddr_storage source;
+    socklen_t source_size;
+    bool is_gone = false;
+    path->is_gone = &is_gone;
+    for (unsigned i = 0; i < DATAGRAMS_AT_ONCE; i++) {
+        const ssize_t size = receive(path, buffer, &source, &source_size);
+        if (size < 0) {
+            path->is_gone = NULL;
+            return false;
+        }
+        if (demux_classify(buffer.data, (size_t)size) == DEMUX_STUN) {
+            answer_check(path, buffer.data, (size_t)size, &source, source_size);
+            continue;
+        }
+        if (is_remote(path, &source, source_size))
+            path->heard_ns = net_thread_now_ns(path->thread);
+        path->out.datagram(path->out.owner, buffer.data, (size_t)size);
+        if (is_gone)
+            return false;
+    }
+    path->is_gone = NULL;
+    return true;
+}
+
+UdpPath *udp_path_new(NetThread *thread, const UdpPathConfig *config, UdpPathOut out)
+{
+    UdpPath *path = calloc(1, sizeof *path);
+    require(path != NULL);
+    path->thread = thread;
+    path->config = *config;
+    path->out = out;
+    path->socket = (NetSocket){.fd = config->fd, .owner = path, .drain = drain};
+    path->heard_ns = net_thread_now_ns(thread);
+    net_thread_add_socket(thread, &path->socket);
+    return path;
+}
+
+void udp_path_free(UdpPath *path)
+{
+    if (!path)
+        return;
+    if (path->is_gone)
+        *path->is_gone = true;
+    net_thread_remove_socket(path->thread, &path->socket);
+    free(path);
+}
+
+bool udp_path_send(UdpPath *path, const uint8_t *data, size_t size)
+{
+    return sendto(path->config.fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL,
+                  (const struct sockaddr *)&path->config.remote, path->config.remote_size) >= 0;
+}
+
+unsigned udp_path_send_many(UdpPath *path, const struct iovec *datagrams, unsigned count)
+{
+    struct mmsghdr messages[UDP_PATH_BATCH];
+    require(count <= UDP_PATH_BATCH);
+    for (unsigned i = 0; i < count; i++)
+        messages[i].msg_hdr = (struct msghdr){.msg_name = &path->config.remote,
+                                              .msg_namelen = path->config.remote_size,
+                                              .msg_iov = (struct iovec *)&datagrams[i],
+                                              .msg_iovlen = 1};
+    const int sent = sendmmsg(path->config.fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return sent > 0 ? (unsigned)sent : 0;
+}

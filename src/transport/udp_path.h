@@ -1,0 +1,38 @@
+/* The UDP socket of the pair that ICE has chosen, read and written without libnice from then on,
+ * which takes five times as long for a packet as the kernel. The other side's checks are answered
+ * here; where it comes from another address, the path follows (RFC 8445 section 5.1.4.5, 7.3.1.3).
+ * Thread: net. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "transport/net_thread.h"
+
+typedef struct {
+    int fd; /* stays the caller's, open until udp_path_free() */
+    struct sockaddr_storage remote;
+    socklen_t remote_size;
+    const char *ufrag, *pwd; /* this side's; borrowed for as long */
+} UdpPathConfig;
+
+typedef struct {
+    void *owner;
+    /* All but STUN; valid during the call, may be changed in place. */
+    void (*datagram)(void *owner, uint8_t *data, size_t size);
+} UdpPathOut;
+
+typedef struct UdpPath UdpPath;
+
+UdpPath *udp_path_new(NetThread *thread, const UdpPathConfig *config, UdpPathOut out);
+void udp_path_free(UdpPath *path); /* also from within `datagram` */
+
+/* False when the kernel did not take it. */
+bool udp_path_send(UdpPath *path, const uint8_t *data, size_t size);
+
+/* In one call of the kernel for up to UDP_PATH_BATCH; how many it took. */
+#define UDP_PATH_BATCH 64
+unsigned udp_path_send_many(UdpPath *path, const struct iovec *datagrams, unsigned count);
