@@ -265,6 +265,11 @@ Peer *downlink_peer(Downlink *downlink)
     return downlink->peer;
 }
 
+bool downlink_is_connected(const Downlink *downlink)
+{
+    return downlink->is_connected;
+}
+
 static void on_packet(void *owner, uint8_t *packet, size_t size)
 {
     ActiveTrack *const active = owner;

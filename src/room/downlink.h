@@ -49,6 +49,7 @@ Downlink *downlink_new(unsigned id, const DownlinkConfig *config, DownlinkOut ou
 void downlink_free(Downlink *downlink);
 unsigned downlink_id(const Downlink *downlink);
 Peer *downlink_peer(Downlink *downlink);
+bool downlink_is_connected(const Downlink *downlink);
 
 /* Takes the track over. */
 void downlink_add_track(Downlink *downlink, DownlinkTrack *track);

@@ -10,8 +10,7 @@
 
 #define DEFAULT_API_KEY "devkey"
 #define DEFAULT_ROOM "demo"
-#define SECRET_BYTES 24
-#define MAX_SESSIONS 1000u
+#define MAX_SESSIONS 2000u
 #define ERROR_TEXT_MAX 512
 
 struct EmbeddedRoom {
@@ -23,6 +22,7 @@ struct EmbeddedRoom {
     SoupServer *server;
     MediaHub *hub;
     RoomRoster *roster;
+    bool is_load;
     GPtrArray *sessions; /* of RoomSession */
     GArray *ended;       /* ids of sessions to be freed */
     guint script_timer, reaper;
@@ -177,6 +177,7 @@ static Admission check_request(const EmbeddedRoom *room, SoupServerMessage *mess
         .api_key = room->api_key,
         .api_secret = room->api_secret,
         .room_name = room->name,
+        .any_room = room->is_load,
         .script = &room->script,
         .at_ns = now_at(room),
     };
@@ -305,15 +306,6 @@ static void on_websocket(SoupServer *server, SoupServerMessage *message, const c
 
 /* Construction. */
 
-static char *make_secret(void)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-    for (int i = 0; i < SECRET_BYTES; i++) {
-        g_string_append_printf(text, "%02x", g_random_int() & 0xff);
-    }
-    return g_strdup(text->str);
-}
-
 static bool load_faults(EmbeddedRoom *room, const char *const *texts, GError **error)
 {
     for (unsigned i = 0; texts != NULL && texts[i] != NULL; i++) {
@@ -400,7 +392,8 @@ EmbeddedRoom *embedded_room_new(const EmbeddedRoomConfig *config, GError **error
     }
     g_autoptr(EmbeddedRoom) room = g_new0(EmbeddedRoom, 1);
     room->api_key = g_strdup(config->api_key != NULL ? config->api_key : DEFAULT_API_KEY);
-    room->api_secret = config->api_secret != NULL ? g_strdup(config->api_secret) : make_secret();
+    room->api_secret =
+        config->api_secret != NULL ? g_strdup(config->api_secret) : room_admission_make_secret();
     room->name = g_strdup(config->room_name != NULL ? config->room_name : DEFAULT_ROOM);
     room->sessions = g_ptr_array_new_with_free_func((GDestroyNotify)room_session_free);
     room->ended = g_array_new(FALSE, FALSE, sizeof(unsigned));
@@ -419,6 +412,10 @@ EmbeddedRoom *embedded_room_new(const EmbeddedRoomConfig *config, GError **error
     room->hub = media_hub_new(NULL, &room->script, &room->clock,
                               config->random_seed != 0 ? config->random_seed : 1, out);
     room->roster = room_roster_new(config, &room->script, room->hub);
+    room->is_load = config->is_load;
+    if (room->is_load && !room_roster_load(room->roster, error)) {
+        return NULL;
+    }
     if (!room_roster_update(room->roster, 0, error) || !listen_on(room, config->port, error)) {
         return NULL;
     }
@@ -474,6 +471,7 @@ const char *embedded_room_api_secret(const EmbeddedRoom *room)
 void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
 {
     const DownlinkCounters *const counters = media_hub_counters(room->hub);
+    const LoadCounters *const load = media_hub_load_counters(room->hub);
     const MediaSourceStats media = room_roster_stats(room->roster);
     *ret_stats = (EmbeddedRoomStats){
         .subscribers = room->sessions->len - room->ended->len,
@@ -485,6 +483,9 @@ void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
         .plis = atomic_load(&counters->plis),
         .receiver_reports = atomic_load(&counters->receiver_reports),
         .malformed_requests = room->malformed_requests,
+        .load_packets = atomic_load(&load->packets),
+        .load_unsent = atomic_load(&load->unsent),
+        .load_late_ms = load_counters_late_ms(load, 0.99),
         .video_frames = media.video_frames,
         .skipped = media.skipped,
         .audio_frames = media.audio_frames,

@@ -45,6 +45,7 @@ typedef struct {
     unsigned publisher_count;
     const char *const *faults; /* texts of room/fault_script.h, NULL-terminated; may be NULL */
     uint32_t random_seed;      /* of losses and jitter; 0 = 1 */
+    bool is_load; /* every room's name is taken, and ready-made media are sent (room/load_feed.h) */
 } EmbeddedRoomConfig;
 
 typedef struct EmbeddedRoom EmbeddedRoom;
@@ -74,6 +75,8 @@ typedef struct {
     uint64_t plis;
     uint64_t receiver_reports;
     uint64_t malformed_requests; /* signal messages and SDP that were not understood */
+    uint64_t load_packets, load_unsent;
+    unsigned load_late_ms; /* 99 % of the frames were not later */
 } EmbeddedRoomStats;
 
 void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats);

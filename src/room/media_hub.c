@@ -11,12 +11,15 @@ struct MediaHub {
     GSource *mailbox_source;
     DownlinkConfig config;
     DownlinkCounters counters;
+    LoadCounters load_counters;
+    GPtrArray *load_media; /* or NULL */
     bool is_closing;
 
     struct {
         GPtrArray *downlinks;
         GSource *timer;
         int64_t next_ns;
+        LoadFeed *load; /* or NULL */
     } net;
 };
 
@@ -112,6 +115,10 @@ static void post_news(MediaHub *hub, MailboxFn tell, HubNews news)
 
 static void on_state(void *owner, unsigned id, PeerState state, const GError *error)
 {
+    const MediaHub *const hub = owner;
+    if (hub->net.load != NULL && state == PEER_CONNECTED) {
+        load_feed_connected(hub->net.load, id);
+    }
     post_news(owner, tell_state,
               (HubNews){.id = id,
                         .state = state,
@@ -189,6 +196,7 @@ static void net_stop(void *owner, void *message)
     (void)message;
     g_source_destroy(hub->net.timer);
     g_source_unref(hub->net.timer);
+    g_clear_pointer(&hub->net.load, load_feed_free);
     for (unsigned i = 0; i < hub->net.downlinks->len; i++) {
         downlink_free(hub->net.downlinks->pdata[i]);
     }
@@ -247,6 +255,9 @@ static void net_disconnect(void *owner, void *message)
     HubCall *const call = message;
     Downlink *const downlink = find_downlink(hub, call->id);
     if (downlink != NULL) {
+        if (hub->net.load != NULL) {
+            load_feed_remove(hub->net.load, downlink, 0);
+        }
         g_ptr_array_remove_fast(hub->net.downlinks, downlink);
         downlink_free(downlink);
     }
@@ -277,19 +288,27 @@ static void net_add_candidate(void *owner, void *message)
 
 static void net_add_track(void *owner, void *message)
 {
+    MediaHub *const hub = owner;
     HubCall *const call = message;
-    Downlink *const downlink = find_downlink(owner, call->id);
+    Downlink *const downlink = find_downlink(hub, call->id);
+    if (downlink != NULL && hub->net.load != NULL) {
+        load_feed_add(hub->net.load, downlink, call->track);
+    }
     if (downlink != NULL) {
         downlink_add_track(downlink, g_steal_pointer(&call->track));
-        advance(owner);
+        advance(hub);
     }
     call_free(call);
 }
 
 static void net_remove_track(void *owner, void *message)
 {
+    const MediaHub *const hub = owner;
     HubCall *const call = message;
     Downlink *const downlink = find_downlink(owner, call->id);
+    if (downlink != NULL && hub->net.load != NULL) {
+        load_feed_remove(hub->net.load, downlink, call->ssrc);
+    }
     if (downlink != NULL) {
         downlink_remove_track(downlink, call->ssrc);
     }
@@ -306,6 +325,13 @@ static void net_frame(void *owner, void *message)
     }
     media_frame_unref(frame);
     advance(hub);
+}
+
+static void net_load(void *owner, void *message)
+{
+    MediaHub *const hub = owner;
+    (void)message;
+    hub->net.load = load_feed_new(hub->thread, hub->load_media, &hub->load_counters);
 }
 
 /* Main: the calls. */
@@ -341,6 +367,7 @@ void media_hub_free(MediaHub *hub)
     g_source_unref(hub->mailbox_source);
     mailbox_free(hub->mailbox);
     g_ptr_array_unref(hub->net.downlinks);
+    g_clear_pointer(&hub->load_media, g_ptr_array_unref);
     g_free(hub);
 }
 
@@ -392,6 +419,18 @@ void media_hub_remove_track(MediaHub *hub, unsigned id, uint32_t ssrc)
 void media_hub_post_frame(MediaHub *hub, MediaFrame *frame)
 {
     net_thread_post(hub->thread, net_frame, hub, frame);
+}
+
+void media_hub_load(MediaHub *hub, GPtrArray *media)
+{
+    require(hub->load_media == NULL);
+    hub->load_media = media;
+    net_thread_post(hub->thread, net_load, hub, NULL);
+}
+
+const LoadCounters *media_hub_load_counters(const MediaHub *hub)
+{
+    return &hub->load_counters;
 }
 
 const DownlinkCounters *media_hub_counters(const MediaHub *hub)

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "room/downlink.h"
+#include "room/load_feed.h"
 
 typedef struct {
     const char *ice_ufrag, *ice_pwd, *fingerprint;
@@ -40,4 +41,9 @@ void media_hub_remove_track(MediaHub *hub, unsigned id, uint32_t ssrc);
 /* Any thread; takes the frame over. */
 void media_hub_post_frame(MediaHub *hub, MediaFrame *frame);
 
+/* Once: ready-made media instead of frames that are posted, for all tracks that are added from now
+ * on. Takes over the array of LoadMedia*, by the publisher's index. */
+void media_hub_load(MediaHub *hub, GPtrArray *media);
+
 const DownlinkCounters *media_hub_counters(const MediaHub *hub);
+const LoadCounters *media_hub_load_counters(const MediaHub *hub);

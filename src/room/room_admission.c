@@ -4,6 +4,7 @@
 
 #include "signal/access_token.h"
 
+#define SECRET_BYTES 24
 #define MAX_NAME_BYTES 256u
 
 char *room_moved_name(const char *room_name)
@@ -82,7 +83,7 @@ static Admission check_claims(const AdmissionRules *rules, const AdmissionReques
     g_autofree char *moved_name = room_moved_name(rules->room_name);
     const bool is_moved = fault_script_find(rules->script, FAULT_MOVE, rules->at_ns) != NULL &&
                           strcmp(claims->room, moved_name) == 0;
-    if (strcmp(claims->room, rules->room_name) != 0 && !is_moved) {
+    if (!rules->any_room && strcmp(claims->room, rules->room_name) != 0 && !is_moved) {
         return refuse(404, "requested room does not exist");
     }
     const char *const automatic = query_value(request, "auto_subscribe");
@@ -122,4 +123,13 @@ Admission room_admission_check(const AdmissionRules *rules, const AdmissionReque
 void room_admission_clear(Admission *admission)
 {
     g_clear_pointer(&admission->identity, g_free);
+}
+
+char *room_admission_make_secret(void)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (int i = 0; i < SECRET_BYTES; i++) {
+        g_string_append_printf(text, "%02x", g_random_int() & 0xff);
+    }
+    return g_strdup(text->str);
 }

@@ -10,6 +10,7 @@ typedef struct {
     const char *api_key, *api_secret, *room_name;
     const FaultScript *script;
     int64_t at_ns; /* of the room's clock */
+    bool any_room; /* other names are as good */
 } AdmissionRules;
 
 typedef struct {
@@ -29,3 +30,6 @@ char *room_moved_name(const char *room_name);
 
 Admission room_admission_check(const AdmissionRules *rules, const AdmissionRequest *request);
 void room_admission_clear(Admission *admission);
+
+/* 24 random bytes in hexadecimal digits; free with g_free(). */
+char *room_admission_make_secret(void);

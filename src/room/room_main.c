@@ -59,6 +59,9 @@ static void print_stats(const EmbeddedRoom *room)
     add_number(builder, "plis", stats.plis);
     add_number(builder, "receiver_reports", stats.receiver_reports);
     add_number(builder, "malformed_requests", stats.malformed_requests);
+    add_number(builder, "load_packets", stats.load_packets);
+    add_number(builder, "load_unsent", stats.load_unsent);
+    add_number(builder, "load_late_ms", stats.load_late_ms);
     print_line(builder);
 }
 

@@ -163,7 +163,7 @@ typedef struct {
     char *api_key, *api_secret, *room_name, *duration;
     char **publishers, **faults;
     int seed;
-    gboolean stats, empty;
+    gboolean stats, empty, load;
 } RawOptions;
 
 static void raw_clear(RawOptions *raw)
@@ -191,6 +191,10 @@ static bool parse_flags(int argc, char **argv, RawOptions *raw, GError **error)
         {"empty", 0, 0, G_OPTION_ARG_NONE, &raw->empty, "No publisher at all", NULL},
         {"fault", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &raw->faults,
          "Something that goes wrong; may be given often", "TEXT"},
+        {"load", 0, 0, G_OPTION_ARG_NONE, &raw->load,
+         "Send four seconds of ready-made media over and over to many subscribers, in rooms of "
+         "any name",
+         NULL},
         {"seed", 0, 0, G_OPTION_ARG_INT, &raw->seed, "Seed of losses and jitter (1)", "NUMBER"},
         {"duration", 0, 0, G_OPTION_ARG_STRING, &raw->duration, "End after that long", "TIME"},
         {"stats", 0, 0, G_OPTION_ARG_NONE, &raw->stats,
@@ -251,6 +255,7 @@ static bool take_numbers(RoomOptions *options, const RawOptions *raw, GError **e
     options->config.port = (unsigned)raw->port;
     options->config.random_seed = (uint32_t)raw->seed;
     options->stats = raw->stats;
+    options->config.is_load = raw->load;
     return true;
 }
 

@@ -14,6 +14,7 @@ struct RoomRoster {
     unsigned count;
     const FaultScript *script;
     MediaHub *hub;
+    bool is_load; /* the media come from elsewhere */
 };
 
 void room_roster_make_sid(const char *prefix, char ret_sid[ROSTER_SID_SIZE])
@@ -75,6 +76,22 @@ void room_roster_free(RoomRoster *roster)
     }
     g_free(roster->publishers);
     g_free(roster);
+}
+
+bool room_roster_load(RoomRoster *roster, GError **error)
+{
+    GPtrArray *media = g_ptr_array_new_with_free_func((GDestroyNotify)load_media_free);
+    for (unsigned i = 0; i < roster->count; i++) {
+        LoadMedia *one = load_media_new(i, &roster->publishers[i].config, error);
+        if (one == NULL) {
+            g_ptr_array_unref(media);
+            return false;
+        }
+        g_ptr_array_add(media, one);
+    }
+    roster->is_load = true;
+    media_hub_load(roster->hub, media);
+    return true;
 }
 
 /* What a track shall be now. */
@@ -202,7 +219,8 @@ static bool enter(RoomRoster *roster, RosterPublisher *publisher, GError **error
 {
     const EmbeddedPublisher *const config = &publisher->config;
     start_timeline(publisher);
-    if (config->video_codec != CODEC_UNKNOWN || config->audio_codec != CODEC_UNKNOWN) {
+    if (!roster->is_load &&
+        (config->video_codec != CODEC_UNKNOWN || config->audio_codec != CODEC_UNKNOWN)) {
         const MediaSourceConfig source_config = {
             .publisher = publisher->index,
             .video_codec = config->video_codec,

@@ -40,6 +40,8 @@ typedef struct RoomRoster RoomRoster;
 RoomRoster *room_roster_new(const EmbeddedRoomConfig *config, const FaultScript *script,
                             MediaHub *hub);
 void room_roster_free(RoomRoster *roster);
+/* Before anybody is in: the publishers' media are made now and sent by the hub over and over. */
+bool room_roster_load(RoomRoster *roster, GError **error);
 
 /* Brings everything to what it shall be at `at_ns`. */
 bool room_roster_update(RoomRoster *roster, int64_t at_ns, GError **error);

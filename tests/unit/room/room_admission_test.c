@@ -26,7 +26,8 @@ static Admission check(const char *token, const FaultScript *script, bool by_hea
     g_autoptr(GHashTable) query = g_hash_table_new(g_str_hash, g_str_equal);
     g_hash_table_insert(query, (char *)"access_token", (char *)token);
     g_hash_table_insert(query, (char *)"auto_subscribe", (char *)"0");
-    const AdmissionRules rules = {"devkey", SECRET, "demo", script, 0};
+    const AdmissionRules rules = {
+        .api_key = "devkey", .api_secret = SECRET, .room_name = "demo", .script = script};
     const AdmissionRequest request = {.authorization = by_header ? header : NULL, .query = query};
     return room_admission_check(&rules, &request);
 }
@@ -67,7 +68,8 @@ static void test_tokens(void)
 static void test_no_token(void)
 {
     const FaultScript script = {0};
-    const AdmissionRules rules = {"devkey", SECRET, "demo", &script, 0};
+    const AdmissionRules rules = {
+        .api_key = "devkey", .api_secret = SECRET, .room_name = "demo", .script = &script};
     const AdmissionRequest none = {0};
     g_assert_cmpuint(room_admission_check(&rules, &none).status, ==, 401);
     const AdmissionRequest basic = {.authorization = "Basic eDp5"};

@@ -1,0 +1,227 @@
+#include "room/load_feed.h"
+
+#include <sys/uio.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "rtp/rtcp.h"
+
+#define TURN_NS (2 * NS_PER_MS)
+#define LENGTH_NS (LOAD_MEDIA_SECONDS * NS_PER_SECOND)
+#define STAGGER_NS (40 * NS_PER_MS) /* more than the distance of two pictures */
+#define FIRST_REPORT_NS NS_PER_SECOND
+#define REPORT_INTERVAL_NS (3 * NS_PER_SECOND)
+#define PACKET_SIZE (RTP_SENDER_MAX_PACKET + PEER_TRAILER)
+
+typedef struct {
+    Downlink *downlink;
+    const LoadTrack *media;
+    char *cname;
+    uint32_t ssrc, timestamp_offset, packets, bytes;
+    uint16_t sequence;
+    uint8_t payload_type;
+    int64_t start_ns; /* 0 = not connected yet */
+    int64_t next_report_ns;
+    uint64_t next; /* frame */
+} Stream;
+
+struct LoadFeed {
+    NetThread *thread;
+    GSource *timer;
+    const GPtrArray *media; /* of LoadMedia* */
+    LoadCounters *counters;
+    GPtrArray *streams; /* of Stream* */
+    uint8_t packets[UDP_PATH_BATCH][PACKET_SIZE];
+};
+
+static void stream_free(void *data)
+{
+    Stream *stream = data;
+    g_free(stream->cname);
+    g_free(stream);
+}
+
+static int64_t due_ns(const Stream *stream)
+{
+    const uint64_t count = stream->media->count;
+    return stream->start_ns + (int64_t)(stream->next / count) * LENGTH_NS +
+           (int64_t)(stream->next % count) * LENGTH_NS / (int64_t)count;
+}
+
+static uint32_t timestamp_at(const Stream *stream, uint64_t frame)
+{
+    const LoadTrack *media = stream->media;
+    return stream->timestamp_offset + (uint32_t)(frame / media->count * media->ticks +
+                                                 media->frames[frame % media->count]->ticks);
+}
+
+static size_t write_packet(Stream *stream, const MediaFrame *frame, unsigned index, uint8_t *packet)
+{
+    const MediaPayload payload = frame->payloads[index];
+    const bool marker = frame->kind == TRACK_VIDEO && index + 1 == frame->payload_count;
+    ByteWriter writer = byte_writer(packet, RTP_SENDER_MAX_PACKET);
+    bytes_write_u8(&writer, 0x80);
+    bytes_write_u8(&writer, (uint8_t)((marker ? 0x80 : 0) | stream->payload_type));
+    bytes_write_u16(&writer, stream->sequence++);
+    bytes_write_u32(&writer, timestamp_at(stream, stream->next));
+    bytes_write_u32(&writer, stream->ssrc);
+    bytes_write_span(&writer, frame->bytes + payload.offset, payload.size);
+    stream->packets++;
+    stream->bytes += payload.size;
+    return writer.size;
+}
+
+static void send_frame(LoadFeed *feed, Stream *stream)
+{
+    const MediaFrame *frame = stream->media->frames[stream->next % stream->media->count];
+    struct iovec batch[UDP_PATH_BATCH];
+    unsigned count = 0;
+    for (unsigned i = 0; i < frame->payload_count; i++) {
+        batch[count].iov_base = feed->packets[count];
+        batch[count].iov_len = write_packet(stream, frame, i, feed->packets[count]);
+        if (++count < UDP_PATH_BATCH && i + 1 < frame->payload_count) {
+            continue;
+        }
+        const unsigned sent = peer_send_rtp_many(downlink_peer(stream->downlink), batch, count);
+        atomic_fetch_add(&feed->counters->packets, sent);
+        atomic_fetch_add(&feed->counters->unsent, count - sent);
+        count = 0;
+    }
+}
+
+static void send_report(const Stream *stream, int64_t now_ns)
+{
+    uint8_t packet[256 + PEER_TRAILER];
+    ByteWriter writer = byte_writer(packet, sizeof packet - PEER_TRAILER);
+    const MediaTimeline wall = {.start_wall_ns = clock_wall_ns(), .speed = 1.0};
+    const uint64_t ticks = (uint64_t)(now_ns - stream->start_ns) * (stream->media->ticks / 1000) /
+                           (uint64_t)(LENGTH_NS / 1000);
+    const RtcpSenderReport report = {
+        .ssrc = stream->ssrc,
+        .ntp = media_timeline_ntp(&wall, 0),
+        .rtp_timestamp = stream->timestamp_offset + (uint32_t)ticks,
+        .packets = stream->packets,
+        .bytes = stream->bytes,
+    };
+    rtcp_write_sender_report(&writer, &report, stream->cname);
+    peer_send_rtcp(downlink_peer(stream->downlink), packet, writer.size);
+}
+
+static void advance(LoadFeed *feed, Stream *stream, int64_t now_ns)
+{
+    for (int64_t at_ns = due_ns(stream); at_ns <= now_ns; at_ns = due_ns(stream)) {
+        const int64_t late_ms = (clock_monotonic_ns() - at_ns) / NS_PER_MS;
+        atomic_fetch_add(&feed->counters->late_ms[CLAMP(late_ms, 0, LOAD_LATE_MS_MAX)], 1);
+        send_frame(feed, stream);
+        stream->next++;
+    }
+    if (now_ns >= stream->next_report_ns) {
+        send_report(stream, now_ns);
+        stream->next_report_ns += REPORT_INTERVAL_NS;
+    }
+}
+
+static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)callback;
+    LoadFeed *feed = data;
+    const int64_t now_ns = clock_monotonic_ns();
+    for (unsigned i = 0; i < feed->streams->len; i++) {
+        Stream *stream = feed->streams->pdata[i];
+        if (stream->start_ns > 0) {
+            advance(feed, stream, now_ns);
+        }
+    }
+    const int64_t next_ns = (now_ns / TURN_NS + 1) * TURN_NS;
+    g_source_set_ready_time(source, feed->streams->len > 0 ? next_ns / NS_PER_US : -1);
+    return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs timer_functions = {.dispatch = on_turn};
+
+LoadFeed *load_feed_new(NetThread *thread, const GPtrArray *media, LoadCounters *counters)
+{
+    LoadFeed *feed = g_new0(LoadFeed, 1);
+    feed->thread = thread;
+    feed->media = media;
+    feed->counters = counters;
+    feed->streams = g_ptr_array_new_with_free_func(stream_free);
+    feed->timer = g_source_new(&timer_functions, sizeof(GSource));
+    g_source_set_callback(feed->timer, NULL, feed, NULL);
+    g_source_attach(feed->timer, net_thread_context(thread));
+    return feed;
+}
+
+void load_feed_free(LoadFeed *feed)
+{
+    if (feed == NULL) {
+        return;
+    }
+    g_source_destroy(feed->timer);
+    g_source_unref(feed->timer);
+    g_ptr_array_unref(feed->streams);
+    g_free(feed);
+}
+
+static void start(Stream *stream, int64_t now_ns)
+{
+    stream->start_ns = now_ns + (int64_t)(g_random_double() * (double)STAGGER_NS);
+    stream->next_report_ns = stream->start_ns + FIRST_REPORT_NS;
+}
+
+void load_feed_add(LoadFeed *feed, Downlink *downlink, const DownlinkTrack *track)
+{
+    const LoadMedia *all = feed->media->pdata[track->publisher];
+    const LoadTrack *media = &all->tracks[track->kind];
+    if (media->count == 0) {
+        return;
+    }
+    Stream *stream = g_new0(Stream, 1);
+    stream->downlink = downlink;
+    stream->media = media;
+    stream->cname = g_strdup(track->cname);
+    stream->ssrc = track->ssrc;
+    stream->payload_type = track->payloads[media->frames[0]->codec].payload_type;
+    stream->timestamp_offset = g_random_int();
+    stream->sequence = (uint16_t)g_random_int();
+    g_ptr_array_add(feed->streams, stream);
+    if (downlink_is_connected(downlink)) {
+        start(stream, clock_monotonic_ns());
+    }
+    g_source_set_ready_time(feed->timer, 0);
+}
+
+void load_feed_remove(LoadFeed *feed, const Downlink *downlink, uint32_t ssrc)
+{
+    for (unsigned i = feed->streams->len; i > 0; i--) {
+        const Stream *stream = feed->streams->pdata[i - 1];
+        if (stream->downlink == downlink && (ssrc == 0 || stream->ssrc == ssrc)) {
+            g_ptr_array_remove_index_fast(feed->streams, i - 1);
+        }
+    }
+}
+
+void load_feed_connected(LoadFeed *feed, unsigned downlink_id_connected)
+{
+    for (unsigned i = 0; i < feed->streams->len; i++) {
+        Stream *stream = feed->streams->pdata[i];
+        if (downlink_id(stream->downlink) == downlink_id_connected && stream->start_ns == 0) {
+            start(stream, clock_monotonic_ns());
+        }
+    }
+}
+
+unsigned load_counters_late_ms(const LoadCounters *counters, double share)
+{
+    uint64_t total = 0, below = 0;
+    for (unsigned i = 0; i <= LOAD_LATE_MS_MAX; i++) {
+        total += atomic_load(&counters->late_ms[i]);
+    }
+    for (unsigned i = 0; i <= LOAD_LATE_MS_MAX; i++) {
+        below += atomic_load(&counters->late_ms[i]);
+        if ((double)below >= share * (double)total) {
+            return i;
+        }
+    }
+    return LOAD_LATE_MS_MAX;
+}
