@@ -3,7 +3,8 @@
 #include "rtp/rtcp.h"
 
 #define REPORT_INTERVAL_NS NS_PER_SECOND
-#define SILENCE_SECONDS 2 /* without an answer: more than a lost packet */
+#define REPORT_GRID_NS (REPORT_INTERVAL_NS / 4) /* many recordings' go to main together */
+#define SILENCE_SECONDS 2                       /* without an answer: more than a lost packet */
 #define RTCP_MAX_BYTES 1200
 
 /* Together with the others': a thread with many recordings does not wake up for each of them. */
@@ -13,7 +14,7 @@ void net_wake_at(NetSession *session, int64_t at_ns)
     if (turn_ns >= session->net.wake_ns)
         return;
     session->net.wake_ns = turn_ns;
-    g_source_set_ready_time(session->net.timer, turn_ns / NS_PER_US);
+    net_timers_set(net_thread_timers(session->thread), &session->net.timer, turn_ns);
 }
 
 static void send_rtcp(NetSession *session, ByteWriter *rtcp)
@@ -133,17 +134,16 @@ static int64_t send_feedback(NetSession *session, int64_t now_ns)
     return next_ns;
 }
 
-static gboolean on_timer(gpointer data)
+static void on_timer(void *owner)
 {
-    NetSession *session = data;
+    NetSession *session = owner;
     const int64_t now_ns = clock_monotonic_ns();
     session->net.wake_ns = CLOCK_NEVER;
-    g_source_set_ready_time(session->net.timer, -1);
     if (session->net.offer_waits && now_ns >= session->net.offer_deadline_ns)
         net_open_peer(session);
     int64_t next_ns = send_feedback(session, now_ns);
     if (now_ns >= session->net.report_ns) {
-        session->net.report_ns = now_ns + REPORT_INTERVAL_NS;
+        session->net.report_ns = (now_ns + REPORT_INTERVAL_NS) / REPORT_GRID_NS * REPORT_GRID_NS;
         send_reports(session, now_ns);
         watch_peer(session, now_ns);
         net_publish(session);
@@ -152,26 +152,15 @@ static gboolean on_timer(gpointer data)
     if (session->net.offer_waits)
         next_ns = MIN(next_ns, session->net.offer_deadline_ns);
     net_wake_at(session, MAX(next_ns, now_ns + NS_PER_MS));
-    return G_SOURCE_CONTINUE;
 }
-
-static gboolean dispatch_timer(GSource *source, GSourceFunc callback, gpointer data)
-{
-    (void)source;
-    return callback(data);
-}
-
-static GSourceFuncs timer_funcs = {.dispatch = dispatch_timer};
 
 void net_start_timer(void *owner, void *message)
 {
     (void)message;
     NetSession *session = owner;
-    session->net.timer = g_source_new(&timer_funcs, sizeof(GSource));
-    g_source_set_name(session->net.timer, "net_session");
-    g_source_set_callback(session->net.timer, on_timer, session, NULL);
+    session->net.timer = (NetTimer){.owner = session, .fire = on_timer};
+    net_timers_add(net_thread_timers(session->thread), &session->net.timer);
     session->net.wake_ns = CLOCK_NEVER;
     session->net.report_ns = clock_monotonic_ns() + REPORT_INTERVAL_NS;
-    g_source_attach(session->net.timer, net_thread_context(session->thread));
     net_wake_at(session, session->net.report_ns);
 }

@@ -252,8 +252,7 @@ static void run_stop(NetSession *session)
     net_publish(session);
     g_clear_pointer(&session->net.peer, peer_free);
     session->net.stopped = true;
-    g_source_destroy(session->net.timer);
-    g_clear_pointer(&session->net.timer, g_source_unref);
+    net_timers_remove(net_thread_timers(session->thread), &session->net.timer);
     for (unsigned i = 0; i < session->net.pipelines->len; i++)
         track_pipeline_free(net_pipeline_at(session, i));
     g_ptr_array_set_size(session->net.pipelines, 0);

@@ -46,7 +46,7 @@ struct NetSession {
         char *cname;
         int64_t
             still_until_ns; /* the last time that the thread stood still, as told to the clock */
-        GSource *timer;
+        NetTimer timer;
         int64_t wake_ns, report_ns;
         RoundTrip round_trip;     /* to the server, of the present connection */
         uint64_t heard_datagrams; /* when the peer was looked at last */

@@ -15,6 +15,7 @@ typedef struct {
 
 struct Reorder {
     unsigned window;
+    unsigned taken; /* places that are not MISSING; with none of them no place is looked at */
     Place *places;
     uint16_t *free_slots; /* a stack: the one used last goes first */
     unsigned free_count;
@@ -93,7 +94,7 @@ static void slot_give(Reorder *reorder, uint16_t slot)
 
 ReorderPlace reorder_place(const Reorder *reorder, int64_t sequence)
 {
-    return place_of(reorder, sequence)->state;
+    return reorder->taken == 0 ? PLACE_MISSING : place_of(reorder, sequence)->state;
 }
 
 bool reorder_hold(Reorder *reorder, int64_t sequence, const RtpPacket *packet, Codec codec)
@@ -107,6 +108,7 @@ bool reorder_hold(Reorder *reorder, int64_t sequence, const RtpPacket *packet, C
     memcpy(memory, packet->payload, packet->payload_size);
     *place = (Place){.state = PLACE_HELD, .slot = slot, .codec = codec, .packet = *packet};
     place->packet.payload = memory;
+    reorder->taken++;
     return true;
 }
 
@@ -115,6 +117,7 @@ void reorder_mark_nothing(Reorder *reorder, int64_t sequence)
     Place *place = place_of(reorder, sequence);
     check(place->state == PLACE_MISSING);
     place->state = PLACE_NOTHING;
+    reorder->taken++;
 }
 
 const RtpPacket *reorder_packet(const Reorder *reorder, int64_t sequence, Codec *ret_codec)
@@ -127,8 +130,11 @@ const RtpPacket *reorder_packet(const Reorder *reorder, int64_t sequence, Codec 
 
 void reorder_clear(Reorder *reorder, int64_t sequence)
 {
+    if (reorder->taken == 0)
+        return;
     Place *place = place_of(reorder, sequence);
     if (place->state == PLACE_HELD)
         slot_give(reorder, place->slot);
+    reorder->taken -= place->state != PLACE_MISSING;
     place->state = PLACE_MISSING;
 }

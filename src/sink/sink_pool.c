@@ -61,8 +61,10 @@ static void on_stop(void *owner, void *message)
 static bool thread_start(SinkThread *thread)
 {
     thread->mailbox = mailbox_new();
-    if (thread->mailbox != NULL && pthread_create(&thread->thread, NULL, run_thread, thread) == 0)
+    if (thread->mailbox != NULL && pthread_create(&thread->thread, NULL, run_thread, thread) == 0) {
+        pthread_setname_np(thread->thread, "sink");
         return true;
+    }
     mailbox_free(thread->mailbox);
     return false;
 }

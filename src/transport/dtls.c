@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "base/clock.h"
 
 #define DIGEST_SIZE 32 /* SHA-256 */
 #define FIRST_TIMEOUT_US 50000u
@@ -22,7 +23,8 @@ struct Dtls {
     SSL_CTX *settings;
     SSL *ssl;
     BIO_METHOD *method;
-    GSource *timer;
+    NetTimers *timers;
+    NetTimer timer;
     char *fingerprint;
     uint8_t remote_digest[DIGEST_SIZE];
     bool has_remote_digest;
@@ -149,11 +151,11 @@ static void set_timer(Dtls *dtls)
 {
     struct timeval left;
     if (dtls->phase == DTLS_ENDED || DTLSv1_get_timeout(dtls->ssl, &left) != 1) {
-        g_source_set_ready_time(dtls->timer, -1);
+        net_timers_set(dtls->timers, &dtls->timer, CLOCK_NEVER);
         return;
     }
-    const int64_t left_us = (int64_t)left.tv_sec * G_USEC_PER_SEC + left.tv_usec;
-    g_source_set_ready_time(dtls->timer, g_get_monotonic_time() + left_us);
+    const int64_t left_ns = left.tv_sec * NS_PER_SECOND + left.tv_usec * NS_PER_US;
+    net_timers_set(dtls->timers, &dtls->timer, clock_monotonic_ns() + left_ns);
 }
 
 static void end(Dtls *dtls, const char *sentence)
@@ -176,26 +178,15 @@ static void end_by_openssl(Dtls *dtls)
     end(dtls, sentence);
 }
 
-static gboolean on_timer(GSource *source, GSourceFunc callback, gpointer data)
+static void on_timeout(void *owner)
 {
-    (void)source;
-    callback(data);
-    return G_SOURCE_CONTINUE;
-}
-
-static GSourceFuncs timer_functions = {.dispatch = on_timer};
-
-static gboolean on_timeout(gpointer data)
-{
-    Dtls *dtls = data;
-    g_source_set_ready_time(dtls->timer, -1);
+    Dtls *dtls = owner;
     ERR_clear_error();
     if (DTLSv1_handle_timeout(dtls->ssl) < 0) {
         end(dtls, "The DTLS handshake failed: the other side does not answer.");
-        return G_SOURCE_CONTINUE;
+        return;
     }
     set_timer(dtls);
-    return G_SOURCE_CONTINUE;
 }
 
 /* ---- handshake ---- */
@@ -326,7 +317,7 @@ static void open_ssl(Dtls *dtls)
     DTLS_set_timer_cb(dtls->ssl, next_timeout_us);
 }
 
-Dtls *dtls_new(GMainContext *context, const DtlsOptions *options, DtlsOut out)
+Dtls *dtls_new(NetTimers *timers, const DtlsOptions *options, DtlsOut out)
 {
     SSL_CTX *settings = make_settings(options);
     if (!settings)
@@ -336,9 +327,9 @@ Dtls *dtls_new(GMainContext *context, const DtlsOptions *options, DtlsOut out)
     dtls->settings = settings;
     use_certificate(dtls);
     open_ssl(dtls);
-    dtls->timer = g_source_new(&timer_functions, sizeof(GSource));
-    g_source_set_callback(dtls->timer, on_timeout, dtls, NULL);
-    g_source_attach(dtls->timer, context);
+    dtls->timers = timers;
+    dtls->timer = (NetTimer){.owner = dtls, .fire = on_timeout};
+    net_timers_add(timers, &dtls->timer);
     return dtls;
 }
 
@@ -348,8 +339,7 @@ void dtls_free(Dtls *dtls)
         return;
     if (dtls->phase == DTLS_CONNECTED)
         SSL_shutdown(dtls->ssl);
-    g_source_destroy(dtls->timer);
-    g_source_unref(dtls->timer);
+    net_timers_remove(dtls->timers, &dtls->timer);
     SSL_free(dtls->ssl);
     SSL_CTX_free(dtls->settings);
     BIO_meth_free(dtls->method);

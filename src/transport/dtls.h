@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #include "transport/cipher.h"
+#include "transport/net_timers.h"
 
 typedef struct Dtls Dtls;
 
@@ -28,7 +29,7 @@ typedef struct {
 
 /* Makes its own certificate (ECDSA, P-256); no handshake yet. Does not fail but for a wrong
  * profile list, which is NULL. */
-Dtls *dtls_new(GMainContext *context, const DtlsOptions *options, DtlsOut out);
+Dtls *dtls_new(NetTimers *timers, const DtlsOptions *options, DtlsOut out);
 
 /* Says goodbye to the remote if there was one. */
 void dtls_free(Dtls *dtls);

@@ -86,19 +86,16 @@ static void forget_removed(NetPace *pace)
 
 static bool is_due(const NetPace *pace, const NetSocket *socket)
 {
-    return !socket->tag || g_source_query_unix_fd(pace->source, socket->tag) != 0;
+    return socket->tag && g_source_query_unix_fd(pace->source, socket->tag) != 0;
 }
 
-static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
+static bool drain_sockets(NetPace *pace, bool all)
 {
-    (void)callback;
-    (void)data;
-    NetPace *pace = ((PaceSource *)source)->pace;
     bool has_more = false;
     pace->is_draining = true;
     for (unsigned i = 0; i < pace->sockets->len; i++) {
         NetSocket *socket = pace->sockets->pdata[i];
-        if (!socket || !is_due(pace, socket))
+        if (!socket || !(all || is_due(pace, socket)))
             continue;
         pace->out.before_drain(pace->out.owner);
         has_more |= socket->drain(socket->owner);
@@ -106,6 +103,15 @@ static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
     pace->is_draining = false;
     if (pace->count < pace->sockets->len)
         forget_removed(pace);
+    return has_more;
+}
+
+static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
+{
+    (void)callback;
+    (void)data;
+    NetPace *pace = ((PaceSource *)source)->pace;
+    const bool has_more = drain_sockets(pace, pace->interval_ns > 0);
     if (has_more && pace->interval_ns > 0)
         g_source_set_ready_time(source, 0);
     else
@@ -136,6 +142,11 @@ void net_pace_free(NetPace *pace)
     g_source_unref(pace->source);
     g_ptr_array_unref(pace->sockets);
     g_free(pace);
+}
+
+void net_pace_drain(NetPace *pace)
+{
+    drain_sockets(pace, true);
 }
 
 void net_pace_add(NetPace *pace, NetSocket *socket)

@@ -31,6 +31,9 @@ void net_pace_free(NetPace *pace); /* its sockets are removed by then */
 void net_pace_add(NetPace *pace, NetSocket *socket);
 void net_pace_remove(NetPace *pace, NetSocket *socket);
 
+/* All of them, now. */
+void net_pace_drain(NetPace *pace);
+
 /* For so many sockets; 0 = each as soon as something comes. */
 int64_t net_pace_interval_ns(unsigned sockets);
 

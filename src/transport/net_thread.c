@@ -13,7 +13,7 @@
 #define HOLD_MAX_MS 500
 /* Later than this is not just busy. */
 #define STILL_NS NS_PER_SECOND
-#define SLOW_INTERVAL_MS 200
+#define SLOW_INTERVAL_MS 1000
 #define DATAGRAM_MAX_SIZE 65536
 
 struct NetThread {
@@ -21,6 +21,7 @@ struct NetThread {
     GMainContext *context, *slow_context;
     GSource *slow_timer;
     NetPace *pace;
+    NetTimers *timers;
     unsigned socket_count;
     Mailbox *mailbox;
     GSource *mailbox_source;
@@ -73,9 +74,12 @@ static bool run_turn(NetThread *thread, bool may_wait)
     return is_ready;
 }
 
+/* The sockets with their own way of reading are among those: it is taken first. */
 static gboolean look_at_slow(gpointer data)
 {
-    g_main_context_iteration(((NetThread *)data)->slow_context, FALSE);
+    NetThread *thread = data;
+    net_pace_drain(thread->pace);
+    g_main_context_iteration(thread->slow_context, FALSE);
     return G_SOURCE_CONTINUE;
 }
 
@@ -134,6 +138,7 @@ static void release(NetThread *thread)
     if (thread->mailbox_source)
         g_source_destroy(thread->mailbox_source);
     g_clear_pointer(&thread->mailbox_source, g_source_unref);
+    net_timers_free(thread->timers);
     net_pace_free(thread->pace);
     g_main_context_unref(thread->slow_context);
     g_main_context_unref(thread->context);
@@ -147,6 +152,7 @@ NetThread *net_thread_new(const char *name)
     NetThread *thread = g_new0(NetThread, 1);
     thread->context = g_main_context_new();
     thread->slow_context = g_main_context_new();
+    thread->timers = net_timers_new(thread->context);
     thread->pace = net_pace_new(thread->context,
                                 (NetPaceOut){.owner = thread, .before_drain = note_socket_time});
     thread->mailbox = mailbox_new();
@@ -208,6 +214,11 @@ void net_thread_remove_socket(NetThread *thread, NetSocket *socket)
 int64_t net_thread_round_up(const NetThread *thread, int64_t at_ns)
 {
     return net_pace_round_up(thread->pace, at_ns);
+}
+
+NetTimers *net_thread_timers(NetThread *thread)
+{
+    return thread->timers;
 }
 
 NetBuffer net_thread_buffer(NetThread *thread)

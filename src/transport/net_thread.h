@@ -8,6 +8,7 @@
 
 #include "base/mailbox.h"
 #include "transport/net_pace.h"
+#include "transport/net_timers.h"
 
 typedef struct NetThread NetThread;
 
@@ -31,6 +32,9 @@ void net_thread_add_socket(NetThread *thread, NetSocket *socket);
 void net_thread_remove_socket(NetThread *thread, NetSocket *socket);
 int64_t net_thread_round_up(const NetThread *thread, int64_t at_ns);
 
+/* For what belongs to connections. Thread: the net thread itself. */
+NetTimers *net_thread_timers(NetThread *thread);
+
 /* For one datagram at a time, in which it is decrypted; what it holds lasts until the socket is
  * read again. Thread: the net thread itself. */
 typedef struct {
@@ -40,7 +44,7 @@ typedef struct {
 
 NetBuffer net_thread_buffer(NetThread *thread);
 
-/* Looked at five times a second, for sockets to which little comes. Any thread. */
+/* Looked at once a second, for sockets to which little comes. Any thread. */
 GMainContext *net_thread_slow_context(NetThread *thread);
 
 /* The last time for which the thread did not run (SIGSTOP, or a host that had no time for it),

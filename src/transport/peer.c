@@ -308,7 +308,6 @@ static void on_ice_state(void *owner, IceState state)
 
 static bool open_parts(Peer *peer, const PeerConfig *config, GError **error)
 {
-    GMainContext *context = net_thread_context(peer->thread);
     const DtlsOut dtls_out = {
         .owner = peer,
         .datagram = on_dtls_datagram,
@@ -317,7 +316,7 @@ static bool open_parts(Peer *peer, const PeerConfig *config, GError **error)
         .message = on_dtls_message,
     };
     const DtlsOptions options = {config->prefer_aes_256, config->srtp_profiles};
-    peer->dtls = dtls_new(context, &options, dtls_out);
+    peer->dtls = dtls_new(net_thread_timers(peer->thread), &options, dtls_out);
     if (!peer->dtls) {
         g_set_error(error, PEER_ERROR, PEER_ERROR_CONFIG, "\"%s\" is no list of SRTP profiles.",
                     config->srtp_profiles);

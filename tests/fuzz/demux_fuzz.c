@@ -60,7 +60,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                          .datagram = ignore_datagram,
                          .connected = never_connected,
                          .ended = on_ended};
-    Dtls *dtls = dtls_new(context, &(DtlsOptions){0}, out);
+    NetTimers *timers = net_timers_new(context);
+    Dtls *dtls = dtls_new(timers, &(DtlsOptions){0}, out);
     Cipher *cipher = cipher_new(profiles[flags & 1], &keys);
     dtls_start(dtls, flags & 2);
     FuzzRecord record;
@@ -68,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         take(dtls, &dtls_ended, cipher, &record);
     cipher_free(cipher);
     dtls_free(dtls);
+    net_timers_free(timers);
     g_main_context_unref(context);
     return 0;
 }

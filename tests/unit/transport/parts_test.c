@@ -175,12 +175,12 @@ static void on_dtls_message(void *owner, const uint8_t *data, size_t size)
     ((DtlsEnd *)owner)->messages++;
 }
 
-static void dtls_end_init(DtlsEnd *end, GMainContext *context)
+static void dtls_end_init(DtlsEnd *end, NetTimers *timers)
 {
     const DtlsOptions options = {.prefer_aes_256 = true};
     const DtlsOut out = {end, on_datagram, on_connected, on_ended, on_dtls_message};
     *end = (DtlsEnd){.line = g_queue_new()};
-    end->dtls = dtls_new(context, &options, out);
+    end->dtls = dtls_new(timers, &options, out);
     g_assert_nonnull(end->dtls);
 }
 
@@ -224,8 +224,9 @@ static void run_dtls(double loss, guint32 seed)
     g_autoptr(GRand) random = g_rand_new_with_seed(seed);
     g_autoptr(GMainContext) context = g_main_context_new();
     DtlsEnd ends[2];
-    dtls_end_init(&ends[0], context);
-    dtls_end_init(&ends[1], context);
+    NetTimers *timers = net_timers_new(context);
+    dtls_end_init(&ends[0], timers);
+    dtls_end_init(&ends[1], timers);
     introduce(&ends[0], &ends[1]);
     introduce(&ends[1], &ends[0]);
     dtls_start(ends[0].dtls, false);
@@ -250,6 +251,7 @@ static void run_dtls(double loss, guint32 seed)
     g_assert_cmpuint(ends[1].messages, ==, 1);
     dtls_end_clear(&ends[0]);
     dtls_end_clear(&ends[1]);
+    net_timers_free(timers);
 }
 
 static void test_dtls(void)
@@ -267,8 +269,9 @@ static void test_dtls_garbage(void)
 {
     g_autoptr(GMainContext) context = g_main_context_new();
     DtlsEnd ends[2];
-    dtls_end_init(&ends[0], context);
-    dtls_end_init(&ends[1], context);
+    NetTimers *timers = net_timers_new(context);
+    dtls_end_init(&ends[0], timers);
+    dtls_end_init(&ends[1], timers);
     introduce(&ends[0], &ends[1]);
     introduce(&ends[1], &ends[0]);
     dtls_start(ends[0].dtls, false);
@@ -286,6 +289,7 @@ static void test_dtls_garbage(void)
     g_assert_true(ends[0].is_connected && ends[1].is_connected);
     dtls_end_clear(&ends[0]);
     dtls_end_clear(&ends[1]);
+    net_timers_free(timers);
 }
 
 /* ---- data channels ---- */
