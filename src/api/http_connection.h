@@ -4,6 +4,7 @@
  * Thread: main. */
 #pragma once
 
+#include "api/handshake_turns.h"
 #include "api/request_head.h"
 
 /* What all connections share, and are counted in. */
@@ -16,6 +17,7 @@ typedef struct {
     bool (*check)(void *owner, const RequestHead *head, GSocketAddress *remote, Refusal *refusal);
     size_t body_bytes;   /* that are being read or served */
     size_t answer_bytes; /* that are being sent */
+    HandshakeTurns *turns;
 } HttpTraffic;
 
 #define BODIES_MAX_BYTES (32 * 1024 * 1024)  /* of all connections */
