@@ -1,7 +1,6 @@
 #include <string.h>
 
 #include "api/http_connection_private.h"
-#include "api/json_body.h"
 #include "base/clock.h"
 
 static const char continue_answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -225,12 +224,12 @@ void http_connection_refuse(HttpConnection *connection, const Refusal *refusal)
     send_bytes(connection, refusal_bytes(refusal));
 }
 
-/* A chunked body may become as long as any. */
-static bool reserve_body(HttpConnection *connection, Refusal *refusal)
+/* What a request says of its length costs nothing yet: what has come of its body counts. */
+static bool count_arrived(HttpConnection *connection, Refusal *refusal)
 {
-    const size_t size =
-        connection->head.is_chunked ? JSON_BODY_MAX_BYTES : connection->head.body_length;
-    if (connection->traffic->body_bytes + size > BODIES_MAX_BYTES)
+    const size_t size = connection->bytes->len - connection->head.size;
+    const size_t others = connection->traffic->body_bytes - connection->body_bytes;
+    if (others + size > BODIES_MAX_BYTES)
         return refuse_request(refusal, SOUP_STATUS_SERVICE_UNAVAILABLE, CODE_NO_CAPACITY,
                               "Too many large requests arrive at the same time.");
     count_body(connection, size);
@@ -265,8 +264,7 @@ static RequestVerdict read_head(HttpConnection *connection, Refusal *refusal)
     if (verdict != REQUEST_WHOLE)
         return verdict;
     connection->has_head = true;
-    return traffic->check(traffic->owner, &connection->head, connection->remote, refusal) &&
-                   reserve_body(connection, refusal)
+    return traffic->check(traffic->owner, &connection->head, connection->remote, refusal)
                ? REQUEST_WHOLE
                : REQUEST_REFUSED;
 }
@@ -278,6 +276,8 @@ static void step(HttpConnection *connection)
     const bool had_head = connection->has_head;
     RequestVerdict verdict = had_head ? REQUEST_WHOLE : read_head(connection, &refusal);
     size_t size = 0;
+    if (verdict == REQUEST_WHOLE && !count_arrived(connection, &refusal))
+        verdict = REQUEST_REFUSED;
     if (verdict == REQUEST_WHOLE)
         verdict = request_body_find_end(&connection->head, (const char *)connection->bytes->data,
                                         connection->bytes->len, &size, &refusal);

@@ -15,7 +15,7 @@ typedef struct {
     void *owner;
     /* False with a refusal: the request is answered with it, its body not read. */
     bool (*check)(void *owner, const RequestHead *head, GSocketAddress *remote, Refusal *refusal);
-    size_t body_bytes;   /* that are being read or served */
+    size_t body_bytes;   /* that have come and are read or served */
     size_t answer_bytes; /* that are being sent */
     HandshakeTurns *turns;
 } HttpTraffic;

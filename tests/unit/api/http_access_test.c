@@ -310,6 +310,48 @@ static void test_slow_requests(void)
     http_scene_clear(&scene);
 }
 
+#define CHUNKED                                                                                    \
+    "POST /api/recording/start HTTP/1.1\r\nHost: @\r\nContent-Type: application/json\r\n"          \
+    "Transfer-Encoding: chunked\r\n\r\n"
+
+/* Bodies that do not say how long they will be count for what has come of them. */
+static void test_many_small_bodies(void)
+{
+    static const char body[] = "{\"mint_id\": \"a\", \"wait\": false}";
+    HttpScene scene = http_scene_new();
+    HttpCall *idle[40];
+    for (size_t i = 0; i < G_N_ELEMENTS(idle); i++)
+        idle[i] = http_call_send(&scene, CHUNKED "2\r\n{", -1);
+    g_autofree char *answer = call_with(&scene, "POST /api/recording/start", "", body);
+    g_assert_cmpuint(http_answer_status(answer), ==, 200);
+    for (size_t i = 0; i < G_N_ELEMENTS(idle); i++)
+        http_call_hang_up(idle[i]);
+    http_scene_clear(&scene);
+}
+
+static void test_many_large_bodies(void)
+{
+    HttpScene scene = http_scene_new_with("api.request_timeout=2s");
+    g_autofree char *chunk = g_strnfill(0xf0000, ' ');
+    g_autofree char *request = g_strconcat(CHUNKED "f0000\r\n", chunk, NULL);
+    HttpCall *calls[40];
+    unsigned refused = 0;
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
+        calls[i] = http_call_send(&scene, request, -1);
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
+        g_autofree char *answer = http_call_finish(calls[i]);
+        if (http_answer_status(answer) == 503) {
+            http_assert_error(answer, 503, "no_capacity", "Too many large requests");
+            refused++;
+        }
+    }
+    g_assert_cmpuint(refused, >, 0);
+    g_assert_cmpuint(refused, <, 20);
+    g_autofree char *healthy = call_with(&scene, "GET /healthz", "", NULL);
+    g_assert_cmpuint(http_answer_status(healthy), ==, 200);
+    http_scene_clear(&scene);
+}
+
 /* A client that waits to be told before it sends its body. */
 static void test_expect_continue(void)
 {
@@ -336,5 +378,7 @@ void http_access_test_add(void)
     g_test_add_func("/http-access/too-often", test_too_often);
     g_test_add_func("/http-access/too-many-connections", test_too_many_connections);
     g_test_add_func("/http-access/slow-requests", test_slow_requests);
+    g_test_add_func("/http-access/many-small-bodies", test_many_small_bodies);
+    g_test_add_func("/http-access/many-large-bodies", test_many_large_bodies);
     g_test_add_func("/http-access/expect-continue", test_expect_continue);
 }
