@@ -1,7 +1,11 @@
+#include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
 
 #include "api/http_connection_private.h"
 #include "base/clock.h"
+
+#define HANG_UP_KEY "roomtape-hang-up"
 
 static const char continue_answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -50,6 +54,7 @@ static void connection_free(HttpConnection *connection)
     g_object_unref(connection->local);
     g_object_unref(connection->remote);
     g_object_unref(connection->cancellable);
+    g_object_unref(connection->hang_up);
     g_free(connection);
 }
 
@@ -195,10 +200,35 @@ static void on_answered(gpointer data, GObject *streams)
     (void)streams;
     g_autoptr(GBytes) bytes = take_answer(connection);
     g_clear_object(&connection->answer);
+    clear_source(&connection->ready);
     if (connection->state == STATE_CLOSED || g_bytes_get_size(bytes) == 0)
         http_connection_close(connection);
     else
         send_bytes(connection, g_steal_pointer(&bytes));
+}
+
+static gboolean on_hang_up(gint fd, GIOCondition condition, gpointer data)
+{
+    HttpConnection *connection = data;
+    (void)fd;
+    (void)condition;
+    clear_source(&connection->ready);
+    g_cancellable_cancel(connection->hang_up);
+    return G_SOURCE_REMOVE;
+}
+
+/* Not by what can be read: what a client sends behind its request is not looked at. */
+static void watch_for_hang_up(HttpConnection *connection)
+{
+    connection->ready =
+        g_unix_fd_source_new(g_socket_get_fd(connection->socket), (GIOCondition)POLLRDHUP);
+    g_source_set_callback(connection->ready, G_SOURCE_FUNC(on_hang_up), connection, NULL);
+    g_source_attach(connection->ready, NULL);
+}
+
+GCancellable *http_connection_hang_up(GSocketAddress *remote)
+{
+    return g_object_get_data(G_OBJECT(remote), HANG_UP_KEY);
 }
 
 static void serve(HttpConnection *connection, size_t size)
@@ -207,6 +237,7 @@ static void serve(HttpConnection *connection, size_t size)
     g_autoptr(GBytes) request = g_bytes_new_from_bytes(all, 0, size);
     g_autoptr(GInputStream) input = g_memory_input_stream_new_from_bytes(request);
     clear_source(&connection->timer);
+    watch_for_hang_up(connection);
     count_body(connection, size - connection->head.size); /* libsoup keeps it */
     connection->state = STATE_SERVING;
     connection->answer = G_MEMORY_OUTPUT_STREAM(g_memory_output_stream_new_resizable());
@@ -334,6 +365,9 @@ HttpConnection *http_connection_new(GSocket *socket, HttpTraffic *traffic,
     connection->local = g_socket_get_local_address(socket, NULL);
     connection->remote = g_socket_get_remote_address(socket, NULL);
     connection->cancellable = g_cancellable_new();
+    connection->hang_up = g_cancellable_new();
+    g_object_set_data_full(G_OBJECT(connection->remote), HANG_UP_KEY,
+                           g_object_ref(connection->hang_up), g_object_unref);
     connection->bytes = g_byte_array_new();
     return connection;
 }

@@ -38,5 +38,10 @@ void http_connection_start(HttpConnection *connection, const Refusal *refusal);
 /* Ends it, whatever it does; `closed` follows. */
 void http_connection_abort(HttpConnection *connection);
 
+/* By the remote address that libsoup has of a message: cancelled when its caller hangs up while the
+ * answer is waited for. One that only ends its sending looks the same; either way the connection
+ * takes an answer, and keeps its place until there is one. Borrowed. */
+GCancellable *http_connection_hang_up(GSocketAddress *remote);
+
 /* Whether an answer is on its way. */
 bool http_connection_is_sending(const HttpConnection *connection);

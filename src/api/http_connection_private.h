@@ -24,6 +24,7 @@ struct HttpConnection {
     GIOStream *plain, *stream; /* `stream` is TLS, or the plain one */
     GSocketAddress *local, *remote;
     GCancellable *cancellable; /* of the one call that is under way */
+    GCancellable *hang_up;     /* tells whoever serves the request; `remote` leads to it */
     bool is_calling;
     State state;
     GSource *timer, *ready;
