@@ -239,6 +239,40 @@ static void test_pages(void)
     http_scene_clear(&scene);
 }
 
+/* As somebody writes an origin down, and as a browser does. */
+static void test_origins_as_written(void)
+{
+    static const struct {
+        const char *listed, *sent;
+        bool is_served;
+    } rows[] = {
+        {"https://App.Example", "https://app.example", true},
+        {"HTTPS://app.example", "https://app.example", true},
+        {"https://app.example:443", "https://app.example", true},
+        {"http://app.example:80", "http://app.example", true},
+        {"http://App.Example:3000", "http://app.example:3000", true},
+        {"http://[::1]:8000", "http://[::1]:8000", true},
+        {"http://[::1]:80", "http://[::1]", true},
+        {"https://b\xc3\xbc"
+         "cher.example",
+         "https://xn--bcher-kva.example", true},
+        {"http://[2001:0DB8::1]", "http://[2001:db8::1]", true},
+        {"https://app.example:80", "https://app.example", false},
+        {"http://app.example:443", "http://app.example:443", true},
+        {"http://app.example:443", "https://app.example", false},
+        {"https://app.example", "https://APP.example", false}, /* no browser writes it so */
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *settings = g_strconcat("api.cors_origins=", rows[i].listed, NULL);
+        g_autofree char *headers = g_strdup_printf("Origin: %s\r\n", rows[i].sent);
+        HttpScene scene = http_scene_new_with(settings);
+        g_autofree char *answer = call_with(&scene, "GET /healthz", headers, NULL);
+        g_test_message("%s, %s: %s", rows[i].listed, rows[i].sent, answer);
+        g_assert_cmpuint(http_answer_status(answer), ==, rows[i].is_served ? 200 : 403);
+        http_scene_clear(&scene);
+    }
+}
+
 /* The last of `count` calls. */
 static char *call_often(HttpScene *scene, unsigned count, const char *line, const char *body)
 {
@@ -375,6 +409,7 @@ void http_access_test_add(void)
                     test_bound_with_a_token_in_the_request);
     g_test_add_func("/http-access/urls", test_urls);
     g_test_add_func("/http-access/pages", test_pages);
+    g_test_add_func("/http-access/origins-as-written", test_origins_as_written);
     g_test_add_func("/http-access/too-often", test_too_often);
     g_test_add_func("/http-access/too-many-connections", test_too_many_connections);
     g_test_add_func("/http-access/slow-requests", test_slow_requests);
