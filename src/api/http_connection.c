@@ -48,6 +48,7 @@ static void connection_free(HttpConnection *connection)
     g_clear_pointer(&connection->sending, g_bytes_unref);
     if (connection->stream != NULL)
         g_object_unref(connection->stream);
+    g_clear_object(&connection->guard);
     g_object_unref(connection->plain);
     g_socket_close(connection->socket, NULL);
     g_object_unref(connection->socket);

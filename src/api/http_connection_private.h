@@ -2,6 +2,7 @@
 #pragma once
 
 #include "api/http_connection.h"
+#include "api/tls_guard.h"
 
 #define CHUNK_BYTES 4096
 
@@ -22,6 +23,7 @@ struct HttpConnection {
     void *owner;
     GSocket *socket;
     GIOStream *plain, *stream; /* `stream` is TLS, or the plain one */
+    TlsGuard *guard;           /* NULL: no TLS */
     GSocketAddress *local, *remote;
     GCancellable *cancellable; /* of the one call that is under way */
     GCancellable *hang_up;     /* tells whoever serves the request; `remote` leads to it */

@@ -32,6 +32,7 @@ static void on_handshake(GObject *source, GAsyncResult *result, gpointer data)
         http_connection_close(connection);
         return;
     }
+    tls_guard_arm(connection->guard);
     http_connection_set_timer(connection, left_ns(connection));
     http_connection_read(connection);
 }
@@ -39,8 +40,10 @@ static void on_handshake(GObject *source, GAsyncResult *result, gpointer data)
 static void begin_handshake(void *owner)
 {
     HttpConnection *connection = owner;
-    GIOStream *tls =
-        g_tls_server_connection_new(connection->plain, connection->traffic->certificate, NULL);
+    connection->guard = tls_guard_new(g_io_stream_get_input_stream(connection->plain));
+    g_autoptr(GIOStream) guarded = g_simple_io_stream_new(
+        G_INPUT_STREAM(connection->guard), g_io_stream_get_output_stream(connection->plain));
+    GIOStream *tls = g_tls_server_connection_new(guarded, connection->traffic->certificate, NULL);
     if (tls == NULL) {
         http_connection_close(connection);
         return;
