@@ -65,17 +65,40 @@ static bool read_listen(Gate *gate, GError **error)
     return true;
 }
 
-/* As a browser writes one: scheme and host, in small letters, without a path. */
-static bool is_origin(const char *text)
+static bool is_origin(GUri *uri)
 {
-    g_autoptr(GUri) uri = g_uri_parse(text, G_URI_FLAGS_NONE, NULL);
     if (uri == NULL || g_uri_get_host(uri) == NULL || *g_uri_get_host(uri) == '\0')
         return false;
     const char *scheme = g_uri_get_scheme(uri);
     return (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) &&
            *g_uri_get_path(uri) == '\0' && g_uri_get_userinfo(uri) == NULL &&
            g_uri_get_query(uri) == NULL && g_uri_get_fragment(uri) == NULL &&
-           strchr(text, '*') == NULL;
+           strchr(g_uri_get_host(uri), '*') == NULL;
+}
+
+/* NULL: no name that can be written so. */
+static char *ascii_host(const char *host)
+{
+    g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
+    if (address == NULL)
+        return g_hostname_to_ascii(host);
+    g_autofree char *text = g_inet_address_to_string(address);
+    const bool is_v6 = g_inet_address_get_family(address) == G_SOCKET_FAMILY_IPV6;
+    return is_v6 ? g_strdup_printf("[%s]", text) : g_steal_pointer(&text);
+}
+
+/* As a browser writes one in its Origin header (RFC 6454, 6.2): in small letters, and without the
+ * scheme's own port. NULL for what is none. */
+static char *origin_as_sent(const char *text)
+{
+    g_autoptr(GUri) uri = g_uri_parse(text, G_URI_FLAGS_NONE, NULL);
+    g_autofree char *host = is_origin(uri) ? ascii_host(g_uri_get_host(uri)) : NULL;
+    if (host == NULL)
+        return NULL;
+    const char *scheme = g_uri_get_scheme(uri);
+    const int port = g_uri_get_port(uri), own = strcmp(scheme, "https") == 0 ? 443 : 80;
+    return port == -1 || port == own ? g_strdup_printf("%s://%s", scheme, host)
+                                     : g_strdup_printf("%s://%s:%d", scheme, host, port);
 }
 
 static bool read_origins(Gate *gate, GError **error)
@@ -84,8 +107,12 @@ static bool read_origins(Gate *gate, GError **error)
     const char *list = gate->config->cors_origins;
     gate->origins = g_strsplit(list != NULL ? list : "", ",", ORIGINS_MAX);
     for (char **origin = gate->origins; *origin != NULL; origin++) {
-        if (is_origin(g_strstrip(*origin)))
+        g_autofree char *sent = origin_as_sent(g_strstrip(*origin));
+        if (sent != NULL) {
+            g_free(*origin);
+            *origin = g_steal_pointer(&sent);
             continue;
+        }
         text_printable(*origin, strlen(*origin), printable, sizeof printable);
         return fail(error,
                     "api.cors_origins holds \"%s\", which is no origin such as "

@@ -1,49 +1,15 @@
-#include "api/http_connection.h"
-
+#include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 
-#include "api/json_body.h"
+#include "api/http_connection_private.h"
 #include "base/clock.h"
 
-#define CHUNK_BYTES 4096
-#define TLS_HANDSHAKE 0x16 /* RFC 8446, 5.1: the first byte of a client's first record */
+#define HANG_UP_KEY "roomtape-hang-up"
 
 static const char continue_answer[] = "HTTP/1.1 100 Continue\r\n\r\n";
 
-typedef enum {
-    STATE_NEW,
-    STATE_WAITING, /* for the first byte, which tells TLS from HTTP */
-    STATE_HANDSHAKE,
-    STATE_READING,
-    STATE_SERVING, /* libsoup has it */
-    STATE_SENDING,
-    STATE_LINGERING, /* all is said; the client is to close */
-    STATE_CLOSED,
-} State;
-
-struct HttpConnection {
-    HttpTraffic *traffic;
-    HttpConnectionClosedFn closed;
-    void *owner;
-    GSocket *socket;
-    GIOStream *plain, *stream; /* `stream` is TLS, or the plain one */
-    GSocketAddress *local, *remote;
-    GCancellable *cancellable; /* of the one call that is under way */
-    bool is_calling, is_aborted;
-    State state;
-    GSource *timer, *ready;
-    GByteArray *bytes; /* the request */
-    char chunk[CHUNK_BYTES];
-    RequestHead head;
-    bool has_head;
-    size_t body_bytes, answer_bytes; /* its part of the traffic's */
-    GMemoryOutputStream *answer;     /* what libsoup writes */
-    GBytes *sending;
-};
-
 static void step(HttpConnection *connection);
-static void read_more(HttpConnection *connection);
 static void send_bytes(HttpConnection *connection, GBytes *bytes);
 
 /* ---- end ---- */
@@ -73,6 +39,7 @@ static void connection_free(HttpConnection *connection)
 {
     clear_source(&connection->timer);
     clear_source(&connection->ready);
+    handshake_turn_end(connection->traffic->turns, &connection->turn);
     count_body(connection, 0);
     connection->traffic->answer_bytes -= connection->answer_bytes;
     g_byte_array_unref(connection->bytes);
@@ -81,17 +48,19 @@ static void connection_free(HttpConnection *connection)
     g_clear_pointer(&connection->sending, g_bytes_unref);
     if (connection->stream != NULL)
         g_object_unref(connection->stream);
+    g_clear_object(&connection->guard);
     g_object_unref(connection->plain);
     g_socket_close(connection->socket, NULL);
     g_object_unref(connection->socket);
     g_object_unref(connection->local);
     g_object_unref(connection->remote);
     g_object_unref(connection->cancellable);
+    g_object_unref(connection->hang_up);
     g_free(connection);
 }
 
 /* A call that is under way, and libsoup, still know it; the last of them frees it. */
-static void close_connection(HttpConnection *connection)
+void http_connection_close(HttpConnection *connection)
 {
     connection->state = STATE_CLOSED;
     clear_source(&connection->timer);
@@ -122,11 +91,11 @@ static gboolean on_late(gpointer data)
     if (connection->state == STATE_READING && connection->is_calling)
         g_cancellable_cancel(connection->cancellable); /* on_read() says so */
     else
-        close_connection(connection);
+        http_connection_close(connection);
     return G_SOURCE_REMOVE;
 }
 
-static void set_timer(HttpConnection *connection, int64_t timeout_ns)
+void http_connection_set_timer(HttpConnection *connection, int64_t timeout_ns)
 {
     clear_source(&connection->timer);
     connection->timer = g_timeout_source_new((guint)(timeout_ns / NS_PER_MS));
@@ -146,47 +115,37 @@ static gboolean on_leftover(GSocket *socket, GIOCondition condition, gpointer da
         g_socket_receive_with_blocking(socket, connection->chunk, CHUNK_BYTES, FALSE, NULL, NULL);
     if (size > 0)
         return G_SOURCE_CONTINUE;
-    close_connection(connection);
+    http_connection_close(connection);
     return G_SOURCE_REMOVE;
 }
 
-static void watch(HttpConnection *connection, GSocketSourceFunc fn)
+void http_connection_unwatch(HttpConnection *connection)
 {
     clear_source(&connection->ready);
-    connection->ready = g_socket_create_source(connection->socket, G_IO_IN, NULL);
+}
+
+void http_connection_watch(HttpConnection *connection, GIOCondition condition, GSocketSourceFunc fn)
+{
+    clear_source(&connection->ready);
+    connection->ready = g_socket_create_source(connection->socket, condition, NULL);
     g_source_set_callback(connection->ready, G_SOURCE_FUNC(fn), connection, NULL);
     g_source_attach(connection->ready, NULL);
 }
 
-static void linger(HttpConnection *connection)
+void http_connection_linger(HttpConnection *connection)
 {
     connection->state = STATE_LINGERING;
     g_socket_shutdown(connection->socket, FALSE, TRUE, NULL);
-    set_timer(connection, LINGER_SECONDS * NS_PER_SECOND);
-    watch(connection, on_leftover);
-}
-
-static void on_tls_ended(GObject *source, GAsyncResult *result, gpointer data)
-{
-    HttpConnection *connection = data;
-    connection->is_calling = false;
-    g_output_stream_close_finish(G_OUTPUT_STREAM(source), result, NULL);
-    if (connection->state == STATE_CLOSED)
-        close_connection(connection);
-    else
-        linger(connection);
+    http_connection_set_timer(connection, LINGER_SECONDS * NS_PER_SECOND);
+    http_connection_watch(connection, G_IO_IN, on_leftover);
 }
 
 static void end_answer(HttpConnection *connection)
 {
-    if (connection->stream == connection->plain) {
-        linger(connection);
-        return;
-    }
-    connection->is_calling = true;
-    g_output_stream_close_async(g_io_stream_get_output_stream(connection->stream),
-                                G_PRIORITY_DEFAULT, connection->cancellable, on_tls_ended,
-                                connection);
+    if (connection->stream == connection->plain)
+        http_connection_linger(connection);
+    else
+        http_connection_end_tls(connection);
 }
 
 static void on_sent(GObject *source, GAsyncResult *result, gpointer data)
@@ -198,7 +157,7 @@ static void on_sent(GObject *source, GAsyncResult *result, gpointer data)
     if (is_sent && connection->state != STATE_CLOSED)
         end_answer(connection);
     else
-        close_connection(connection);
+        http_connection_close(connection);
 }
 
 /* Takes over `bytes`. */
@@ -215,7 +174,7 @@ static void send_bytes(HttpConnection *connection, GBytes *bytes)
     connection->traffic->answer_bytes += size;
     g_object_unref(connection->cancellable); /* it may have ended the reading */
     connection->cancellable = g_cancellable_new();
-    set_timer(connection, ANSWER_SECONDS * NS_PER_SECOND);
+    http_connection_set_timer(connection, ANSWER_SECONDS * NS_PER_SECOND);
     g_output_stream_write_all_async(g_io_stream_get_output_stream(connection->stream), data, size,
                                     G_PRIORITY_DEFAULT, connection->cancellable, on_sent,
                                     connection);
@@ -242,10 +201,35 @@ static void on_answered(gpointer data, GObject *streams)
     (void)streams;
     g_autoptr(GBytes) bytes = take_answer(connection);
     g_clear_object(&connection->answer);
+    clear_source(&connection->ready);
     if (connection->state == STATE_CLOSED || g_bytes_get_size(bytes) == 0)
-        close_connection(connection);
+        http_connection_close(connection);
     else
         send_bytes(connection, g_steal_pointer(&bytes));
+}
+
+static gboolean on_hang_up(gint fd, GIOCondition condition, gpointer data)
+{
+    HttpConnection *connection = data;
+    (void)fd;
+    (void)condition;
+    clear_source(&connection->ready);
+    g_cancellable_cancel(connection->hang_up);
+    return G_SOURCE_REMOVE;
+}
+
+/* Not by what can be read: what a client sends behind its request is not looked at. */
+static void watch_for_hang_up(HttpConnection *connection)
+{
+    connection->ready =
+        g_unix_fd_source_new(g_socket_get_fd(connection->socket), (GIOCondition)POLLRDHUP);
+    g_source_set_callback(connection->ready, G_SOURCE_FUNC(on_hang_up), connection, NULL);
+    g_source_attach(connection->ready, NULL);
+}
+
+GCancellable *http_connection_hang_up(GSocketAddress *remote)
+{
+    return g_object_get_data(G_OBJECT(remote), HANG_UP_KEY);
 }
 
 static void serve(HttpConnection *connection, size_t size)
@@ -254,6 +238,7 @@ static void serve(HttpConnection *connection, size_t size)
     g_autoptr(GBytes) request = g_bytes_new_from_bytes(all, 0, size);
     g_autoptr(GInputStream) input = g_memory_input_stream_new_from_bytes(request);
     clear_source(&connection->timer);
+    watch_for_hang_up(connection);
     count_body(connection, size - connection->head.size); /* libsoup keeps it */
     connection->state = STATE_SERVING;
     connection->answer = G_MEMORY_OUTPUT_STREAM(g_memory_output_stream_new_resizable());
@@ -266,17 +251,17 @@ static void serve(HttpConnection *connection, size_t size)
 
 /* ---- the request ---- */
 
-static void refuse(HttpConnection *connection, const Refusal *refusal)
+void http_connection_refuse(HttpConnection *connection, const Refusal *refusal)
 {
     send_bytes(connection, refusal_bytes(refusal));
 }
 
-/* A chunked body may become as long as any. */
-static bool reserve_body(HttpConnection *connection, Refusal *refusal)
+/* What a request says of its length costs nothing yet: what has come of its body counts. */
+static bool count_arrived(HttpConnection *connection, Refusal *refusal)
 {
-    const size_t size =
-        connection->head.is_chunked ? JSON_BODY_MAX_BYTES : connection->head.body_length;
-    if (connection->traffic->body_bytes + size > BODIES_MAX_BYTES)
+    const size_t size = connection->bytes->len - connection->head.size;
+    const size_t others = connection->traffic->body_bytes - connection->body_bytes;
+    if (others + size > BODIES_MAX_BYTES)
         return refuse_request(refusal, SOUP_STATUS_SERVICE_UNAVAILABLE, CODE_NO_CAPACITY,
                               "Too many large requests arrive at the same time.");
     count_body(connection, size);
@@ -292,7 +277,7 @@ static void on_told_to_continue(GObject *source, GAsyncResult *result, gpointer 
     if (is_sent && connection->state != STATE_CLOSED)
         step(connection);
     else
-        close_connection(connection);
+        http_connection_close(connection);
 }
 
 static void tell_to_continue(HttpConnection *connection)
@@ -311,8 +296,7 @@ static RequestVerdict read_head(HttpConnection *connection, Refusal *refusal)
     if (verdict != REQUEST_WHOLE)
         return verdict;
     connection->has_head = true;
-    return traffic->check(traffic->owner, &connection->head, connection->remote, refusal) &&
-                   reserve_body(connection, refusal)
+    return traffic->check(traffic->owner, &connection->head, connection->remote, refusal)
                ? REQUEST_WHOLE
                : REQUEST_REFUSED;
 }
@@ -324,11 +308,13 @@ static void step(HttpConnection *connection)
     const bool had_head = connection->has_head;
     RequestVerdict verdict = had_head ? REQUEST_WHOLE : read_head(connection, &refusal);
     size_t size = 0;
+    if (verdict == REQUEST_WHOLE && !count_arrived(connection, &refusal))
+        verdict = REQUEST_REFUSED;
     if (verdict == REQUEST_WHOLE)
         verdict = request_body_find_end(&connection->head, (const char *)connection->bytes->data,
                                         connection->bytes->len, &size, &refusal);
     if (verdict == REQUEST_REFUSED)
-        refuse(connection, &refusal);
+        http_connection_refuse(connection, &refusal);
     else if (verdict == REQUEST_WHOLE)
         serve(connection, size);
     else if (connection->has_head && !had_head &&
@@ -336,7 +322,7 @@ static void step(HttpConnection *connection)
                  SOUP_EXPECTATION_CONTINUE)
         tell_to_continue(connection);
     else
-        read_more(connection);
+        http_connection_read(connection);
 }
 
 static void on_read(GObject *source, GAsyncResult *result, gpointer data)
@@ -345,89 +331,24 @@ static void on_read(GObject *source, GAsyncResult *result, gpointer data)
     connection->is_calling = false;
     const gssize size = g_input_stream_read_finish(G_INPUT_STREAM(source), result, NULL);
     if (connection->state == STATE_CLOSED) {
-        close_connection(connection);
+        http_connection_close(connection);
     } else if (size > 0) {
         g_byte_array_append(connection->bytes, (const guint8 *)connection->chunk, (guint)size);
         step(connection);
     } else if (g_cancellable_is_cancelled(connection->cancellable)) {
         refuse_late(connection);
     } else {
-        close_connection(connection);
+        http_connection_close(connection);
     }
 }
 
-static void read_more(HttpConnection *connection)
+void http_connection_read(HttpConnection *connection)
 {
+    connection->state = STATE_READING;
     connection->is_calling = true;
     g_input_stream_read_async(g_io_stream_get_input_stream(connection->stream), connection->chunk,
                               CHUNK_BYTES, G_PRIORITY_DEFAULT, connection->cancellable, on_read,
                               connection);
-}
-
-static void begin_reading(HttpConnection *connection)
-{
-    connection->state = STATE_READING;
-    read_more(connection);
-}
-
-/* ---- TLS ---- */
-
-/* GIO has no setting for it, so an older client may get this far. */
-static bool is_recent(GTlsConnection *tls)
-{
-    const GTlsProtocolVersion version = g_tls_connection_get_protocol_version(tls);
-    return version == G_TLS_PROTOCOL_VERSION_TLS_1_2 || version == G_TLS_PROTOCOL_VERSION_TLS_1_3;
-}
-
-static void on_handshake(GObject *source, GAsyncResult *result, gpointer data)
-{
-    HttpConnection *connection = data;
-    connection->is_calling = false;
-    const bool is_done = g_tls_connection_handshake_finish(G_TLS_CONNECTION(source), result, NULL);
-    if (is_done && is_recent(G_TLS_CONNECTION(source)) && connection->state != STATE_CLOSED)
-        begin_reading(connection);
-    else
-        close_connection(connection);
-}
-
-static void begin_tls(HttpConnection *connection)
-{
-    GIOStream *tls =
-        g_tls_server_connection_new(connection->plain, connection->traffic->certificate, NULL);
-    if (tls == NULL) {
-        close_connection(connection);
-        return;
-    }
-    g_tls_connection_set_require_close_notify(G_TLS_CONNECTION(tls), FALSE);
-    g_set_object(&connection->stream, tls);
-    g_object_unref(tls);
-    connection->state = STATE_HANDSHAKE;
-    connection->is_calling = true;
-    g_tls_connection_handshake_async(G_TLS_CONNECTION(tls), G_PRIORITY_DEFAULT,
-                                     connection->cancellable, on_handshake, connection);
-}
-
-static void refuse_plain(HttpConnection *connection)
-{
-    Refusal refusal = {.status = 0};
-    refuse_request(&refusal, SOUP_STATUS_BAD_REQUEST, CODE_BAD_REQUEST,
-                   "This port speaks HTTPS: the address has to begin with https://.");
-    refuse(connection, &refusal);
-}
-
-static gboolean on_first_byte(GSocket *socket, GIOCondition condition, gpointer data)
-{
-    HttpConnection *connection = data;
-    unsigned char first = 0;
-    (void)condition;
-    clear_source(&connection->ready);
-    if (recv(g_socket_get_fd(socket), &first, 1, MSG_PEEK | MSG_DONTWAIT) <= 0)
-        close_connection(connection);
-    else if (first == TLS_HANDSHAKE)
-        begin_tls(connection);
-    else
-        refuse_plain(connection);
-    return G_SOURCE_REMOVE;
 }
 
 /* ---- life ---- */
@@ -445,26 +366,29 @@ HttpConnection *http_connection_new(GSocket *socket, HttpTraffic *traffic,
     connection->local = g_socket_get_local_address(socket, NULL);
     connection->remote = g_socket_get_remote_address(socket, NULL);
     connection->cancellable = g_cancellable_new();
+    connection->hang_up = g_cancellable_new();
+    g_object_set_data_full(G_OBJECT(connection->remote), HANG_UP_KEY,
+                           g_object_ref(connection->hang_up), g_object_unref);
     connection->bytes = g_byte_array_new();
     return connection;
 }
 
 void http_connection_start(HttpConnection *connection, const Refusal *refusal)
 {
-    set_timer(connection, connection->traffic->request_timeout_ns);
-    if (refusal != NULL) {
-        refuse(connection, refusal);
-    } else if (connection->traffic->certificate != NULL) {
-        connection->state = STATE_WAITING;
-        watch(connection, on_first_byte);
-    } else {
-        begin_reading(connection);
-    }
+    const HttpTraffic *traffic = connection->traffic;
+    connection->deadline_ns = clock_monotonic_ns() + traffic->request_timeout_ns;
+    http_connection_set_timer(connection, traffic->request_timeout_ns);
+    if (refusal != NULL)
+        http_connection_refuse(connection, refusal);
+    else if (traffic->certificate != NULL)
+        http_connection_begin_tls(connection);
+    else
+        http_connection_read(connection);
 }
 
 void http_connection_abort(HttpConnection *connection)
 {
-    close_connection(connection);
+    http_connection_close(connection);
 }
 
 bool http_connection_is_sending(const HttpConnection *connection)

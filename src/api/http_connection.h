@@ -4,6 +4,7 @@
  * Thread: main. */
 #pragma once
 
+#include "api/handshake_turns.h"
 #include "api/request_head.h"
 
 /* What all connections share, and are counted in. */
@@ -14,8 +15,9 @@ typedef struct {
     void *owner;
     /* False with a refusal: the request is answered with it, its body not read. */
     bool (*check)(void *owner, const RequestHead *head, GSocketAddress *remote, Refusal *refusal);
-    size_t body_bytes;   /* that are being read or served */
+    size_t body_bytes;   /* that have come and are read or served */
     size_t answer_bytes; /* that are being sent */
+    HandshakeTurns *turns;
 } HttpTraffic;
 
 #define BODIES_MAX_BYTES (32 * 1024 * 1024)  /* of all connections */
@@ -35,6 +37,11 @@ void http_connection_start(HttpConnection *connection, const Refusal *refusal);
 
 /* Ends it, whatever it does; `closed` follows. */
 void http_connection_abort(HttpConnection *connection);
+
+/* By the remote address that libsoup has of a message: cancelled when its caller hangs up while the
+ * answer is waited for. One that only ends its sending looks the same; either way the connection
+ * takes an answer, and keeps its place until there is one. Borrowed. */
+GCancellable *http_connection_hang_up(GSocketAddress *remote);
 
 /* Whether an answer is on its way. */
 bool http_connection_is_sending(const HttpConnection *connection);

@@ -215,6 +215,8 @@ HttpListener *http_listener_new(GSocketAddress *address, const HttpListenerOptio
         return NULL;
     HttpListener *listener = g_new0(HttpListener, 1);
     listener->options = *options;
+    listener->options.traffic.turns =
+        handshake_turns_new(HANDSHAKES_MAX, HANDSHAKE_SHARE_SECONDS * NS_PER_SECOND);
     listener->socket = socket;
     listener->connections = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     listener->addresses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -258,6 +260,7 @@ void http_listener_free(HttpListener *listener)
     /* Calls that were cancelled come back at the next turns. */
     while (g_hash_table_size(listener->connections) > 0)
         g_main_context_iteration(NULL, TRUE);
+    handshake_turns_free(listener->options.traffic.turns);
     g_hash_table_unref(listener->connections);
     g_hash_table_unref(listener->addresses);
     g_object_unref(listener->socket);

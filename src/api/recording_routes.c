@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/answer.h"
+#include "api/http_connection.h"
 #include "api/start_request.h"
 #include "base/text.h"
 #include "store/status_json.h"
@@ -26,6 +27,7 @@ struct RecordingRoutes {
 typedef struct {
     RecordingRoutes *routes;
     SoupServerMessage *message;
+    GCancellable *hang_up;
     char *mint_id;
     unsigned watch; /* 0 when it was called */
     const char *const *members;
@@ -137,6 +139,16 @@ static void on_watch(void *owner, const RecordingStatus *status)
     soup_server_message_unpause(waiter->message);
 }
 
+static void on_hang_up(GCancellable *hang_up, gpointer data)
+{
+    Waiter *waiter = data;
+    (void)hang_up;
+    if (waiter->watch == 0)
+        return;
+    recording_service_unwatch(waiter->routes->service, waiter->watch);
+    on_watch(waiter, NULL);
+}
+
 /* The answer is out. */
 static void on_finished(SoupServerMessage *message, gpointer data)
 {
@@ -151,7 +163,9 @@ static void waiter_free(gpointer data)
     if (waiter->watch != 0)
         recording_service_unwatch(waiter->routes->service, waiter->watch);
     g_signal_handlers_disconnect_by_data(waiter->message, waiter);
+    g_signal_handlers_disconnect_by_data(waiter->hang_up, waiter);
     g_object_unref(waiter->message);
+    g_object_unref(waiter->hang_up);
     g_free(waiter->mint_id);
     g_free(waiter);
 }
@@ -162,13 +176,21 @@ typedef unsigned (*WatchFn)(WebRTCRecordingService *service, const char *mint_id
 static void wait_for(RecordingRoutes *routes, SoupServerMessage *message, const char *mint_id,
                      WatchFn watch, const char *const *members)
 {
+    GCancellable *hang_up =
+        http_connection_hang_up(soup_server_message_get_remote_address(message));
+    if (g_cancellable_is_cancelled(hang_up)) {
+        answer_found(routes->service, message, mint_id, members);
+        return;
+    }
     Waiter *waiter = g_new0(Waiter, 1);
     waiter->routes = routes;
     waiter->message = g_object_ref(message);
+    waiter->hang_up = g_object_ref(hang_up);
     waiter->mint_id = g_strdup(mint_id);
     waiter->members = members;
     g_ptr_array_add(routes->waiters, waiter);
     g_signal_connect(message, "finished", G_CALLBACK(on_finished), waiter);
+    g_signal_connect(hang_up, "cancelled", G_CALLBACK(on_hang_up), waiter);
     waiter->watch = watch(routes->service, mint_id, on_watch, waiter);
     if (waiter->watch != 0)
         soup_server_message_pause(message);

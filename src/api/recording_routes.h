@@ -1,6 +1,6 @@
 /* Answers the calls below /api/recording; start and stop may answer later, from the service's
- * watches. One for a caller that hung up is made all the same, and keeps its connection's place
- * until then.
+ * watches. A caller that hangs up, or ends its sending, is answered at once as if it had not wanted
+ * to wait, so that its connection's place is free; the start or stop goes on.
  * Thread: main. */
 #pragma once
 

@@ -29,6 +29,9 @@ struct Depayloader {
     uint32_t packets;
     unsigned unmarked; /* frames in a row that ended without a marker */
 
+    uint64_t missing; /* pictures, at most */
+    unsigned strays; /* of the last lost packets, those that no picture in front of them explains */
+
     /* the reference gate */
     bool waits_for_keyframe;
     bool had_keyframe;
@@ -134,8 +137,15 @@ static uint32_t close_frame(Depayloader *self)
     return packets;
 }
 
+static bool is_missed(DropReason reason)
+{
+    return reason == DROP_INCOMPLETE || reason == DROP_BROKEN_REFERENCE ||
+           reason == DROP_MALFORMED || reason == DROP_NO_MEMORY;
+}
+
 static void discard_frame(Depayloader *self, DropReason reason)
 {
+    self->missing += is_missed(reason);
     frame_builder_drop(&self->builder);
     drop_packets(self, reason, close_frame(self));
 }
@@ -226,6 +236,8 @@ static void add_packet(Depayloader *self, const RtpPacket *packet)
         verdict = self->ops->packet(self->state, &self->builder, packet);
     if (verdict == DEPAY_OK)
         verdict = self->builder.failure;
+    if (verdict == DEPAY_INCOMPLETE && self->packets == 1 && self->head_uncertain)
+        self->missing -= self->strays > 0; /* one of them was of this picture */
     if (verdict != DEPAY_OK)
         spoil(self, verdict);
 }
@@ -240,13 +252,15 @@ static void change_codec(Depayloader *self, Codec codec)
 }
 
 /* The lost packets lay between the frame being built and this packet, or inside the frame. */
-static void note_loss(Depayloader *self, const RtpPacket *packet)
+static void note_loss(Depayloader *self, const RtpPacket *packet, unsigned lost)
 {
     const bool inside = self->building && packet->timestamp == self->timestamp;
     if (inside) {
         spoil(self, DEPAY_INCOMPLETE);
         return;
     }
+    self->strays = lost - self->building;
+    self->missing += self->strays;
     depayloader_flush(self);
     self->after_loss = true;
     lose_references(self);
@@ -256,7 +270,7 @@ void depayloader_push(Depayloader *self, const RtpPacket *packet, Codec codec, u
 {
     ledger_add(&self->row->in, 1);
     if (lost_before > 0)
-        note_loss(self, packet);
+        note_loss(self, packet, lost_before);
     if ((unsigned)codec >= CODEC_COUNT || !codec_ops[codec] || codec_kind(codec) != self->kind) {
         drop_packets(self, DROP_UNKNOWN_PAYLOAD, 1);
         return;
@@ -295,4 +309,9 @@ void depayloader_break_references(Depayloader *self)
 bool depayloader_waits_for_keyframe(const Depayloader *self)
 {
     return self->waits_for_keyframe;
+}
+
+uint64_t depayloader_missing(const Depayloader *self)
+{
+    return self->missing;
 }

@@ -39,3 +39,8 @@ void depayloader_flush(Depayloader *depayloader);
 /* Frames were dropped behind the depayloader (a full queue): drop up to the next key frame. */
 void depayloader_break_references(Depayloader *depayloader);
 bool depayloader_waits_for_keyframe(const Depayloader *depayloader);
+
+/* How many pictures can be missing so far because something was lost: each of which something came
+ * and that did not leave, and one for each lost packet that was of none of them. The server's blank
+ * ones and those before the first key frame are not missed. */
+uint64_t depayloader_missing(const Depayloader *depayloader);

@@ -1,6 +1,8 @@
 #include "depay/keyframe_start.h"
 
 #include "base/bytes.h"
+#include "depay/vp8_descriptor.h"
+#include "depay/vp9_descriptor.h"
 
 /* RFC 6184 table 1 */
 enum { H264_IDR = 5, H264_SPS = 7, H264_STAP_A = 24, H264_FU_A = 28 };
@@ -53,30 +55,18 @@ static bool h265_starts(ByteReader *reader)
     return (fragment & FRAGMENT_STARTS) != 0 && is_h265_start(fragment & 63, reader);
 }
 
-/* RFC 7741 4.2, then bit P of the frame (RFC 6386 9.1) */
+/* Bit P of the frame (RFC 6386 9.1) says that it refers to others. */
 static bool vp8_starts(ByteReader *reader)
 {
-    const uint8_t first = bytes_read_u8(reader);
-    if ((first & 0x17) != 0x10) /* S, and partition 0 */
-        return false;
-    if (first & 0x80) {
-        const uint8_t fields = bytes_read_u8(reader);
-        if (fields & 0x80 && bytes_read_u8(reader) & 0x80)
-            bytes_skip(reader, 1);
-        bytes_skip(reader, ((fields & 0x40) != 0) + ((fields & 0x30) != 0));
-    }
-    return (bytes_read_u8(reader) & 1) == 0;
+    const Vp8Descriptor descriptor = vp8_descriptor_read(reader);
+    return vp8_descriptor_starts_frame(&descriptor) && (bytes_read_u8(reader) & 1) == 0;
 }
 
-/* RFC 9628 4.2: not P, B, and the lowest spatial layer */
 static bool vp9_starts(ByteReader *reader)
 {
-    const uint8_t first = bytes_read_u8(reader);
-    if ((first & 0x48) != 0x08)
-        return false;
-    if (first & 0x80 && bytes_read_u8(reader) & 0x80)
-        bytes_skip(reader, 1);
-    return (first & 0x20) == 0 || (bytes_read_u8(reader) >> 1 & 7) == 0;
+    Vp9Descriptor descriptor;
+    return vp9_descriptor_read(reader, &descriptor) && descriptor.starts_frame &&
+           !descriptor.is_predicted && descriptor.spatial_id == 0;
 }
 
 bool keyframe_starts_with(const RtpPacket *packet, Codec codec)

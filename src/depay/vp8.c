@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 #include "depay/depay_ops.h"
+#include "depay/vp8_descriptor.h"
 #include "depay/vp8_header.h"
 
 #define BLANK_MAX_SAMPLES 8u /* the server's placeholder is 8x8 */
@@ -8,37 +9,6 @@ typedef struct {
     bool has_start;
     bool is_disposable;
 } Vp8State;
-
-/* RFC 7741 4.2 */
-typedef struct {
-    bool is_non_reference;
-    bool starts_partition;
-    unsigned partition;
-} Vp8Descriptor;
-
-static Vp8Descriptor read_descriptor(ByteReader *reader)
-{
-    const uint8_t first = bytes_read_u8(reader);
-    const bool extended = first & 0x80;
-    const Vp8Descriptor descriptor = {
-        .is_non_reference = first & 0x20,
-        .starts_partition = first & 0x10,
-        .partition = first & 0x07,
-    };
-    if (!extended)
-        return descriptor;
-    const uint8_t fields = bytes_read_u8(reader);
-    if (fields & 0x80) { /* I: picture id of 7 or 15 bits */
-        const uint8_t id = bytes_read_u8(reader);
-        if (id & 0x80)
-            bytes_skip(reader, 1);
-    }
-    if (fields & 0x40) /* L: TL0PICIDX */
-        bytes_skip(reader, 1);
-    if (fields & 0x30) /* T or K: TID, Y, KEYIDX */
-        bytes_skip(reader, 1);
-    return descriptor;
-}
 
 static void vp8_begin(void *state)
 {
@@ -49,12 +19,12 @@ static DepayVerdict vp8_packet(void *state, FrameBuilder *builder, const RtpPack
 {
     Vp8State *self = state;
     ByteReader reader = byte_reader(packet->payload, packet->payload_size);
-    const Vp8Descriptor descriptor = read_descriptor(&reader);
+    const Vp8Descriptor descriptor = vp8_descriptor_read(&reader);
     const size_t size = bytes_left(&reader);
     const uint8_t *data = bytes_read_span(&reader, size);
     if (reader.failed || size == 0)
         return DEPAY_MALFORMED;
-    const bool starts_frame = descriptor.starts_partition && descriptor.partition == 0;
+    const bool starts_frame = vp8_descriptor_starts_frame(&descriptor);
     self->is_disposable = descriptor.is_non_reference;
     if (starts_frame == self->has_start)
         return self->has_start ? DEPAY_MALFORMED : DEPAY_INCOMPLETE;

@@ -1,5 +1,6 @@
 #include "base/bytes.h"
 #include "depay/depay_ops.h"
+#include "depay/vp9_descriptor.h"
 #include "depay/vp9_layers.h"
 
 typedef struct {
@@ -12,13 +13,6 @@ typedef struct {
     uint16_t widths[VP9_MAX_LAYERS], heights[VP9_MAX_LAYERS];
     Vp9References references;
 } Vp9State;
-
-/* RFC 9628 4.2 */
-typedef struct {
-    bool is_predicted, starts_frame, ends_frame;
-    uint8_t spatial_id;
-    bool is_layer_dependent;
-} Vp9Descriptor;
 
 static void read_structure(Vp9State *self, ByteReader *reader)
 {
@@ -40,31 +34,10 @@ static void read_structure(Vp9State *self, ByteReader *reader)
 
 static bool read_descriptor(Vp9State *self, ByteReader *reader, Vp9Descriptor *ret_descriptor)
 {
-    const uint8_t first = bytes_read_u8(reader);
-    const bool is_flexible = first & 0x10;
-    Vp9Descriptor descriptor = {
-        .is_predicted = first & 0x40,
-        .starts_frame = first & 0x08,
-        .ends_frame = first & 0x04,
-    };
-    if (first & 0x80 && bytes_read_u8(reader) & 0x80) /* I: picture id of 7 or 15 bits */
-        bytes_skip(reader, 1);
-    if (first & 0x20) { /* L */
-        const uint8_t layer = bytes_read_u8(reader);
-        descriptor.spatial_id = layer >> 1 & 7;
-        descriptor.is_layer_dependent = layer & 1;
-        if (!is_flexible)
-            bytes_skip(reader, 1); /* TL0PICIDX */
-    }
-    if (is_flexible && descriptor.is_predicted) {
-        unsigned references = 1;
-        while (bytes_read_u8(reader) & 1)
-            if (++references > 3)
-                return false;
-    }
-    if (first & 0x02)
+    if (!vp9_descriptor_read(reader, ret_descriptor))
+        return false;
+    if (ret_descriptor->has_structure)
         read_structure(self, reader);
-    *ret_descriptor = descriptor;
     return !reader->failed;
 }
 

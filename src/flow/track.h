@@ -36,7 +36,7 @@ typedef struct {
 typedef struct {
     int64_t start_ns,
         end_ns;       /* the last picture before it and the first behind it, on the timeline */
-    unsigned frames;  /* by the usual distance of pictures */
+    unsigned frames;  /* by the usual distance of pictures, without a time of none */
     uint64_t packets; /* that were given up */
     bool queue_was_full;
     bool ends_with_key; /* what came in between referred to what was lost */

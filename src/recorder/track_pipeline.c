@@ -189,7 +189,8 @@ static bool is_of_other_layer(TrackPipeline *pipeline, const Frame *frame)
 /* What a pause keeps out is not missed, and a new subscription begins anew. */
 static void forget_gap(TrackPipeline *pipeline)
 {
-    pipeline->gap_watch = (GapWatch){.typical_ns = pipeline->gap_watch.typical_ns};
+    pipeline->gap_watch = (GapWatch){.typical_ns = pipeline->gap_watch.typical_ns,
+                                     .lost_before = pipeline->gap_watch.lost_before};
 }
 
 static void watch_gaps(TrackPipeline *pipeline, const Frame *frame)
@@ -200,7 +201,8 @@ static void watch_gaps(TrackPipeline *pipeline, const Frame *frame)
         return;
     }
     const uint64_t lost = ledger_value(&pipeline->config.counters->lost);
-    if (gap_watch_frame(&pipeline->gap_watch, frame, lost, &gap) && pipeline->out.gap &&
+    const uint64_t missing = depayloader_missing(pipeline->depayloader);
+    if (gap_watch_frame(&pipeline->gap_watch, frame, lost, missing, &gap) && pipeline->out.gap &&
         pipeline->gaps++ < GAPS_MAX)
         pipeline->out.gap(pipeline->out.owner, pipeline->config.track_id, &gap);
 }
@@ -239,6 +241,8 @@ static void on_packet(void *owner, const RtpPacket *packet, Codec codec, unsigne
         start_clock(pipeline, packet, codec);
         pipeline->out.on_track(pipeline->out.owner, pipeline->config.track_id);
     }
+    gap_watch_packet(&pipeline->gap_watch, lost_before,
+                     ledger_value(&pipeline->config.counters->lost));
     depayloader_push(pipeline->depayloader, packet, codec, lost_before);
 }
 

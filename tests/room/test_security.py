@@ -423,6 +423,63 @@ def test_broken_handshakes(secure):
     assert secure.get("/healthz").status == 200
 
 
+def client_hello():
+    """What a client of TLS sends first."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    out = ssl.MemoryBIO()
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    return out.read()
+
+
+@pytest.mark.parametrize("part", [1.0, 0.5], ids=["after-the-hello", "inside-the-hello"])
+def test_stalled_handshakes_keep_nobody_waiting(open_room, certificate, tmp_path, part):
+    """GLib has ten threads for all handshakes, and for much else."""
+    env = {**tls_settings(certificate), "ROOMTAPE_API_REQUEST_TIMEOUT": "20s"}
+    hello = client_hello()
+    with Serve(open_room, tmp_path, env=env, listen="0.0.0.0:0", token=TOKEN,
+               tls=certificate[0]) as serve, contextlib.ExitStack() as stack:  # fmt: skip
+        for _ in range(60):
+            connection = socket.create_connection(("127.0.0.1", serve.port), timeout=20)
+            stack.enter_context(connection).sendall(hello[: int(len(hello) * part)])
+        began = time.monotonic()
+        assert serve.get("/healthz").status == 200
+        started = serve.start(ROOM, duration="1s")
+        took = time.monotonic() - began
+        assert started.status == 200 and started.json["state"] == "recording", started
+        assert took < 5, f"two calls took {took:.1f} s"
+        assert serve.get(ACTIVE).status == 200
+        assert serve.terminate() == 0
+
+
+def test_no_second_handshake(open_room, certificate, tmp_path):
+    """TLS 1.2 lets a client begin another at any time, which would take a thread and keep it."""
+    env = {**tls_settings(certificate), "ROOMTAPE_API_REQUEST_TIMEOUT": "60s"}
+    with Serve(open_room, tmp_path, env=env, listen="0.0.0.0:0", token=TOKEN,
+               tls=certificate[0]) as serve:  # fmt: skip
+        client = subprocess.Popen(
+            ["openssl", "s_client", "-tls1_2", "-connect", f"127.0.0.1:{serve.port}"],
+            text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            client.stdin.write("R\n")  # renegotiate
+            client.stdin.flush()
+            watchdog = threading.Timer(20, client.kill)
+            watchdog.start()
+            said = client.stdout.read()
+            watchdog.cancel()
+            assert client.wait(5) not in (0, -9), said
+        finally:
+            client.kill()
+            client.wait()
+            client.stdin.close()
+            client.stdout.close()
+        assert "RENEGOTIATING" in said and "Protocol  : TLSv1.2" in said, said
+        assert serve.get("/healthz").status == 200
+        assert serve.terminate() == 0
+
+
 @pytest.mark.parametrize("settings, part", [
     ({"TLS_CERTIFICATE": None}, "one of them is not set"),
     ({"TLS_KEY": "/nowhere.pem"}, "two PEM files"),

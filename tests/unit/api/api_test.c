@@ -7,6 +7,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     caller_test_add();
     formats_test_add();
+    handshake_turns_test_add();
     http_api_test_add();
     http_access_test_add();
     http_recording_test_add();

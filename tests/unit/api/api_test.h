@@ -3,6 +3,7 @@
 
 void caller_test_add(void);
 void formats_test_add(void);
+void handshake_turns_test_add(void);
 void http_access_test_add(void);
 void http_api_test_add(void);
 void http_recording_test_add(void);

@@ -239,6 +239,40 @@ static void test_pages(void)
     http_scene_clear(&scene);
 }
 
+/* As somebody writes an origin down, and as a browser does. */
+static void test_origins_as_written(void)
+{
+    static const struct {
+        const char *listed, *sent;
+        bool is_served;
+    } rows[] = {
+        {"https://App.Example", "https://app.example", true},
+        {"HTTPS://app.example", "https://app.example", true},
+        {"https://app.example:443", "https://app.example", true},
+        {"http://app.example:80", "http://app.example", true},
+        {"http://App.Example:3000", "http://app.example:3000", true},
+        {"http://[::1]:8000", "http://[::1]:8000", true},
+        {"http://[::1]:80", "http://[::1]", true},
+        {"https://b\xc3\xbc"
+         "cher.example",
+         "https://xn--bcher-kva.example", true},
+        {"http://[2001:0DB8::1]", "http://[2001:db8::1]", true},
+        {"https://app.example:80", "https://app.example", false},
+        {"http://app.example:443", "http://app.example:443", true},
+        {"http://app.example:443", "https://app.example", false},
+        {"https://app.example", "https://APP.example", false}, /* no browser writes it so */
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *settings = g_strconcat("api.cors_origins=", rows[i].listed, NULL);
+        g_autofree char *headers = g_strdup_printf("Origin: %s\r\n", rows[i].sent);
+        HttpScene scene = http_scene_new_with(settings);
+        g_autofree char *answer = call_with(&scene, "GET /healthz", headers, NULL);
+        g_test_message("%s, %s: %s", rows[i].listed, rows[i].sent, answer);
+        g_assert_cmpuint(http_answer_status(answer), ==, rows[i].is_served ? 200 : 403);
+        http_scene_clear(&scene);
+    }
+}
+
 /* The last of `count` calls. */
 static char *call_often(HttpScene *scene, unsigned count, const char *line, const char *body)
 {
@@ -310,6 +344,48 @@ static void test_slow_requests(void)
     http_scene_clear(&scene);
 }
 
+#define CHUNKED                                                                                    \
+    "POST /api/recording/start HTTP/1.1\r\nHost: @\r\nContent-Type: application/json\r\n"          \
+    "Transfer-Encoding: chunked\r\n\r\n"
+
+/* Bodies that do not say how long they will be count for what has come of them. */
+static void test_many_small_bodies(void)
+{
+    static const char body[] = "{\"mint_id\": \"a\", \"wait\": false}";
+    HttpScene scene = http_scene_new();
+    HttpCall *idle[40];
+    for (size_t i = 0; i < G_N_ELEMENTS(idle); i++)
+        idle[i] = http_call_send(&scene, CHUNKED "2\r\n{", -1);
+    g_autofree char *answer = call_with(&scene, "POST /api/recording/start", "", body);
+    g_assert_cmpuint(http_answer_status(answer), ==, 200);
+    for (size_t i = 0; i < G_N_ELEMENTS(idle); i++)
+        http_call_hang_up(idle[i]);
+    http_scene_clear(&scene);
+}
+
+static void test_many_large_bodies(void)
+{
+    HttpScene scene = http_scene_new_with("api.request_timeout=2s");
+    g_autofree char *chunk = g_strnfill(0xf0000, ' ');
+    g_autofree char *request = g_strconcat(CHUNKED "f0000\r\n", chunk, NULL);
+    HttpCall *calls[40];
+    unsigned refused = 0;
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++)
+        calls[i] = http_call_send(&scene, request, -1);
+    for (size_t i = 0; i < G_N_ELEMENTS(calls); i++) {
+        g_autofree char *answer = http_call_finish(calls[i]);
+        if (http_answer_status(answer) == 503) {
+            http_assert_error(answer, 503, "no_capacity", "Too many large requests");
+            refused++;
+        }
+    }
+    g_assert_cmpuint(refused, >, 0);
+    g_assert_cmpuint(refused, <, 20);
+    g_autofree char *healthy = call_with(&scene, "GET /healthz", "", NULL);
+    g_assert_cmpuint(http_answer_status(healthy), ==, 200);
+    http_scene_clear(&scene);
+}
+
 /* A client that waits to be told before it sends its body. */
 static void test_expect_continue(void)
 {
@@ -333,8 +409,11 @@ void http_access_test_add(void)
                     test_bound_with_a_token_in_the_request);
     g_test_add_func("/http-access/urls", test_urls);
     g_test_add_func("/http-access/pages", test_pages);
+    g_test_add_func("/http-access/origins-as-written", test_origins_as_written);
     g_test_add_func("/http-access/too-often", test_too_often);
     g_test_add_func("/http-access/too-many-connections", test_too_many_connections);
     g_test_add_func("/http-access/slow-requests", test_slow_requests);
+    g_test_add_func("/http-access/many-small-bodies", test_many_small_bodies);
+    g_test_add_func("/http-access/many-large-bodies", test_many_large_bodies);
     g_test_add_func("/http-access/expect-continue", test_expect_continue);
 }

@@ -34,6 +34,9 @@ static void test_where_it_listens(void)
         {"127.0.0.1:0", "api.allowed_urls=https://*", "api.allowed_urls holds \"https://*\""},
         {"127.0.0.1:0", "api.cors_origins=*", "api.cors_origins holds \"*\""},
         {"127.0.0.1:0", "api.cors_origins=https://a.example/", "api.cors_origins holds"},
+        {"127.0.0.1:0", "api.cors_origins=https://*.example", "api.cors_origins holds"},
+        {"127.0.0.1:0", "api.cors_origins=ftp://a.example", "api.cors_origins holds"},
+        {"127.0.0.1:0", "api.cors_origins=https://a.example:x", "api.cors_origins holds"},
         {"127.0.0.1:0", "api.cors_origins=https://a.example,http://b.example:3000", NULL},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

@@ -131,6 +131,48 @@ static void test_hanging_up_stops_nothing(void)
     http_scene_clear(&scene);
 }
 
+static void assert_soon_served(HttpScene *scene)
+{
+    const int64_t deadline_ns = clock_monotonic_ns() + 5 * NS_PER_SECOND;
+    unsigned status = 0;
+    while (status != 200) {
+        g_autofree char *answer = http_scene_call(scene, "GET", "/healthz", NULL);
+        status = http_answer_status(answer);
+        g_assert_cmpint(clock_monotonic_ns(), <, deadline_ns);
+    }
+}
+
+/* A caller who is gone has no part in the limits, however long the start or stop takes. */
+static void test_hanging_up_gives_the_place_back(void)
+{
+    static const char *const paths[] = {START, STOP};
+    for (size_t i = 0; i < G_N_ELEMENTS(paths); i++) {
+        HttpScene scene = http_scene_new_with("api.max_connections=1 api.request_rate=0");
+        fake_service_activate(scene.service, "a", RECORDING_RECORDING);
+        HttpCall *call = http_scene_begin(&scene, "POST", paths[i], "{\"mint_id\": \"a\"}");
+        http_scene_run_until(somebody_watches, scene.service);
+        http_call_hang_up(call);
+        assert_soon_served(&scene);
+        g_assert_true(nobody_watches(scene.service));
+        g_assert_cmpuint(scene.service->stops, ==, i);
+        http_scene_clear(&scene);
+    }
+}
+
+/* Who only ends its sending cannot be told from who hangs up, and may still read. */
+static void test_ending_the_sending(void)
+{
+    HttpScene scene = http_scene_new();
+    HttpCall *call = http_scene_begin(&scene, "POST", START, "{\"mint_id\": \"a\"}");
+    http_call_end_sending(call);
+    g_autofree char *answer = http_call_finish(call);
+    g_assert_cmpuint(http_answer_status(answer), ==, 200);
+    g_autoptr(JsonObject) body = http_answer_json(answer);
+    g_assert_cmpstr(json_object_get_string_member(body, "mint_id"), ==, "a");
+    g_assert_true(nobody_watches(scene.service));
+    http_scene_clear(&scene);
+}
+
 static void test_ending_lets_go_of_waiting_callers(void)
 {
     HttpScene scene = http_scene_new();
@@ -362,6 +404,8 @@ void http_recording_test_add(void)
     g_test_add_func("/http-recording/start-that-is-refused", test_start_that_is_refused);
     g_test_add_func("/http-recording/draining", test_draining_refuses_starts);
     g_test_add_func("/http-recording/hanging-up", test_hanging_up_stops_nothing);
+    g_test_add_func("/http-recording/hanging-up/place", test_hanging_up_gives_the_place_back);
+    g_test_add_func("/http-recording/ending-the-sending", test_ending_the_sending);
     g_test_add_func("/http-recording/ending-with-waiters", test_ending_lets_go_of_waiting_callers);
     g_test_add_func("/http-recording/ending-with-answers", test_ending_sends_what_was_answered);
     g_test_add_func("/http-recording/stop", test_stop);

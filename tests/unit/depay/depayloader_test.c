@@ -48,6 +48,47 @@ static void test_before_keyframe(void)
     bench_free(bench);
 }
 
+/* One packet of each kind, and what it costs. */
+static void test_missing(void)
+{
+    static const struct {
+        bool before_ends, after_begins; /* the pictures on both sides of the loss are whole there */
+        unsigned lost;
+        uint64_t missing;
+    } rows[] = {
+        {true, true, 1, 1 + 1},  /* a picture of one packet, and one that refers to it */
+        {true, true, 3, 3 + 1},  /* three of them, or fewer */
+        {false, true, 1, 1 + 1}, /* the end of one */
+        {true, false, 1, 1},     /* the begin of one */
+        {false, false, 2, 2},    {false, false, 4, 4},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        Bench *bench = bench_new(CODEC_VP8);
+        bench_push(bench, key, sizeof key, true);
+        bench_push(bench, delta, sizeof delta, rows[i].before_ends);
+        bench->timestamp += 3000 * !rows[i].before_ends;
+        const bool is_whole = rows[i].after_begins;
+        bench_push_after_loss(bench, is_whole ? delta : rest, is_whole ? sizeof delta : sizeof rest,
+                              true, rows[i].lost);
+        g_test_message("row %zu", i);
+        g_assert_cmpuint(depayloader_missing(bench->depay), ==, rows[i].missing);
+        bench_free(bench);
+    }
+}
+
+static void test_missing_inside(void)
+{
+    Bench *bench = bench_new(CODEC_VP8);
+    bench_push(bench, key, sizeof key, true);
+    bench_push(bench, delta, sizeof delta, false);
+    bench_push_after_loss(bench, rest, sizeof rest, true, 5);
+    g_assert_cmpuint(depayloader_missing(bench->depay), ==, 1);
+    bench_push(bench, delta, sizeof delta, true);
+    bench_push(bench, key, sizeof key, true);
+    g_assert_cmpuint(depayloader_missing(bench->depay), ==, 2);
+    bench_free(bench);
+}
+
 /* A whole frame was lost: all up to the next key frame goes, and one request is made. */
 static void test_lost_frame(void)
 {
@@ -283,6 +324,8 @@ void depayloader_test_add(void)
 {
     g_test_add_func("/depayloader/before-keyframe", test_before_keyframe);
     g_test_add_func("/depayloader/lost-frame", test_lost_frame);
+    g_test_add_func("/depayloader/missing", test_missing);
+    g_test_add_func("/depayloader/missing-inside", test_missing_inside);
     g_test_add_func("/depayloader/loss-between", test_loss_between);
     g_test_add_func("/depayloader/truncated", test_truncated);
     g_test_add_func("/depayloader/never-a-marker", test_never_a_marker);

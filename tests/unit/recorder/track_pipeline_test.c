@@ -493,6 +493,36 @@ static void test_what_is_lost_before_the_key_frame(void)
     stop(fixture);
 }
 
+/* The last packet before a minute's mute is lost: that one is missed, and the two pictures that
+ * refer to it, but none of the minute. */
+static void test_a_loss_before_a_mute(void)
+{
+    static const uint8_t key[] = {0x10, 0x10, 2, 0, 0x9d, 0x01, 0x2a, 0x80, 2, 0x68, 1, 0};
+    static const uint8_t delta[] = {0x10, 0x11, 0x02, 0x00, 0x00};
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    for (uint16_t i = 1; i <= 10; i++)
+        push_picture(fixture, i, i == 1 ? 640 : 0, i == 1 ? 360 : 0);
+    for (uint16_t i = 12; i <= 14; i++) {
+        const int64_t ms = 60000 + 20 * i + (i == 14 ? 1000 : 0);
+        const RtpPacket packet = {
+            .payload = i == 14 ? key : delta,
+            .payload_size = i == 14 ? sizeof key : sizeof delta,
+            .ssrc = 0x1234,
+            .timestamp = (uint32_t)ms * 90,
+            .sequence = i,
+            .payload_type = 96,
+            .marker = true,
+            .arrival_ns = MS(ms),
+        };
+        track_pipeline_push(fixture->pipeline, &packet);
+        pli_between(fixture, ms, ms + 900);
+    }
+    g_assert_cmpuint(fixture->gaps, ==, 1);
+    g_assert_cmpuint(fixture->gap.packets, ==, 1);
+    g_assert_cmpuint(fixture->gap.frames, ==, 3);
+    stop(fixture);
+}
+
 /* What lies between two subscriptions was not sent to us: it is no loss. */
 static void test_a_republication_is_no_gap(void)
 {
@@ -570,6 +600,7 @@ void track_pipeline_test_add(void)
     g_test_add_func("/recorder/track-pipeline/patience_ends", test_patience_ends);
     g_test_add_func("/recorder/track-pipeline/pli", test_pli_after_the_last_nack);
     g_test_add_func("/recorder/track-pipeline/lost-before", test_what_is_lost_before_the_key_frame);
+    g_test_add_func("/recorder/track-pipeline/loss-before-a-mute", test_a_loss_before_a_mute);
     g_test_add_func("/recorder/track-pipeline/republication_is_no_gap",
                     test_a_republication_is_no_gap);
     g_test_add_func("/recorder/track-pipeline/crossing", test_a_key_frame_that_crosses);
