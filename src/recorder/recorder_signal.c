@@ -255,7 +255,6 @@ void recorder_connect(WebRTCRecorder *recorder)
         .token = recorder->token,
         .ca_file = recorder->request->ca_file,
         .connect_timeout_ns = recorder->environment.config->connection_ns,
-        .watch = recorder->environment.socket_watch,
     };
     recorder->signal =
         signal_client_new(&config, signal_out(recorder), recorder_room_view_out(recorder));

@@ -21,7 +21,6 @@ struct SignalClient {
     RoomView *room;
     SyncState *sync;
     char *url, *token, *ca_file;
-    SocketWatch *watch;
     char *own_sid;
     bool auto_subscribe;
     bool is_joined, is_resuming; /* the first message of a new socket is awaited */
@@ -386,7 +385,6 @@ static void open_socket(SignalClient *client, const char *resume_sid, int resume
         .token = client->token,
         .ca_file = client->ca_file,
         .timeout_ns = client->answer_timeout_ns,
-        .watch = client->watch,
         .query = {client->auto_subscribe, resume_sid, resume_reason},
     };
     const SignalSocketOut out = {
@@ -408,7 +406,6 @@ SignalClient *signal_client_new(const SignalClientConfig *config, SignalClientOu
     client->url = g_strdup(config->url);
     client->token = g_strdup(config->token != NULL ? config->token : "");
     client->ca_file = g_strdup(config->ca_file);
-    client->watch = config->watch;
     client->auto_subscribe = config->auto_subscribe;
     client->answer_timeout_ns = config->connect_timeout_ns;
     open_socket(client, NULL, 0);

@@ -5,7 +5,6 @@
 
 #include "flow/outcome.h"
 #include "signal/room_view.h"
-#include "signal/socket_watch.h"
 #include "signal/sync_state.h"
 
 typedef struct SignalClient SignalClient;
@@ -28,7 +27,6 @@ typedef struct {
     const char *ca_file; /* PEM for a private authority, or NULL */
     int64_t connect_timeout_ns;
     bool auto_subscribe; /* false: we subscribe explicitly */
-    SocketWatch *watch;  /* or NULL, see signal_guard.h */
 } SignalClientConfig;
 
 typedef struct {
