@@ -57,8 +57,8 @@ typedef struct {
     void (*stream_paused)(void *owner, const char *track_sid, bool paused);
     /* The session goes on over a new socket, and the server was told what it needs to know. Tracks
      * that came or went meanwhile follow as the room table's callbacks, and an offer that restarts
-     * ICE. */
-    void (*resumed)(void *owner);
+     * ICE. The servers are those that it is to use; none where the server does not say. */
+    void (*resumed)(void *owner, const SignalIceServer *servers, unsigned server_count);
     /* The server's goodbye, after which nothing else comes but for a resume; `reason` is livekit's
      * DisconnectReason, as number and name. */
     void (*leave)(void *owner, LeaveAction action, int reason, const char *reason_name);

@@ -393,6 +393,11 @@ bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error)
                                   peer->is_server || remote->ice_lite, error);
 }
 
+void peer_set_ice_servers(Peer *peer, const PeerIceServer *servers, unsigned server_count)
+{
+    ice_session_set_servers(peer->ice, servers, server_count);
+}
+
 bool peer_restart_ice(Peer *peer, GError **error)
 {
     return ice_session_restart(peer->ice, error);

@@ -96,6 +96,8 @@ typedef struct {
 
 /* Called for each description; new ICE credentials restart ICE and keep the DTLS association. */
 bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error);
+/* For the next ICE restart, instead of those of the configuration; takes a copy. */
+void peer_set_ice_servers(Peer *peer, const PeerIceServer *servers, unsigned server_count);
 /* The offering side only: new ICE credentials for its next offer. The answer's are then taken
  * without a further restart. */
 bool peer_restart_ice(Peer *peer, GError **error);

@@ -128,6 +128,7 @@ class HostileServer:
     def __init__(self, room, attack, relays=False, tls=None):
         self.room, self.attack, self.relays, self.tls = room, attack, relays, tls
         self.relay = None
+        self.ice_servers = []  # URLs that the answer to a resume names
         self.sent = self.answers = 0
         self.sessions = []
         self._numbers = itertools.count()
@@ -191,6 +192,8 @@ class HostileServer:
                 response.offer.sdp = self.relay.own(response.offer.sdp)
             if kind == "offer":
                 session.offer = response.offer
+            if kind == "reconnect" and self.ice_servers:
+                response.reconnect.ice_servers.add(urls=self.ice_servers)
             if not session.is_alone and not (kind == "trickle" and self.relay):
                 await session.send(response.SerializeToString())
 
@@ -361,6 +364,13 @@ async def forged_datagrams(server, session):
             server.relay.forge(data)
             server.sent += 1
         await asyncio.sleep(0.009)
+
+
+async def lost_once(server, session):
+    """The first connection breaks; nothing else is done."""
+    if session.number == 0:
+        session.transport.abort()
+        server.sent += 1
 
 
 async def nothing(server, session):

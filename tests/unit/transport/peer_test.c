@@ -454,6 +454,43 @@ static void test_ice_restart(void)
     pair_clear(&pair);
 }
 
+static void set_ice_server(PeerEnd *end, void *url)
+{
+    const PeerIceServer server = {.url = url, .username = NULL, .credential = NULL};
+    peer_set_ice_servers(end->peer, &server, 1);
+}
+
+static int bind_stun_server(char **ret_url)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("127.0.0.1")};
+    socklen_t size = sizeof address;
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&address, size), ==, 0);
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    *ret_url = g_strdup_printf("stun:127.0.0.1:%d", ntohs(address.sin_port));
+    return fd;
+}
+
+/* Servers that come later are asked at the restart, and not before. */
+static void test_new_ice_servers(void)
+{
+    Pair pair = connected_pair();
+    g_autofree char *url = NULL;
+    const int fd = bind_stun_server(&url);
+    uint8_t request[1500];
+    peer_end_run(pair.client, set_ice_server, url);
+    g_assert_cmpint(recv(fd, request, sizeof request, MSG_DONTWAIT), ==, -1);
+    restart(&pair);
+    const struct timeval patience = {.tv_sec = PEER_END_PATIENCE_S};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    g_assert_cmpint(recv(fd, request, sizeof request, 0), >=, 20);
+    g_assert_cmpint(request[0] << 8 | request[1], ==, 0x0001); /* a binding request */
+    g_assert_true(wait_for_completions(pair.client, 2));
+    expect_media(&pair);
+    close(fd);
+    pair_clear(&pair);
+}
+
 static void test_same_description_again(void)
 {
     Pair pair = connected_pair();
@@ -686,6 +723,7 @@ void peer_test_add(void)
     g_test_add_func("/peer/no_common_profile", test_no_common_profile);
     g_test_add_func("/peer/wrong_password", test_wrong_password);
     g_test_add_func("/peer/servers", test_servers);
+    g_test_add_func("/peer/new_ice_servers", test_new_ice_servers);
     g_test_add_func("/peer/probe", test_probe);
     g_test_add_func("/peer/candidates", test_candidates);
     g_test_add_func("/peer/gathering", test_gathering);
