@@ -116,7 +116,9 @@ unsigned peer_send_rtp_many(Peer *peer, struct iovec *packets, unsigned count);
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits);
 bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_t size);
 
-/* Has the other side send something back, over SCTP. False before SCTP is up. */
+/* Has the other side send something back: over SCTP, or by its ICE agent after that association was
+ * lost, or has answered nothing since before the last two ICE restarts. False where silence then
+ * says nothing of the path: before it was connected, and over TCP or a relay without SCTP. */
 bool peer_probe(Peer *peer);
 
 #define PEER_MAX_CHANNELS 8
