@@ -3,6 +3,8 @@
 #include <glib.h>
 #include <stdbool.h>
 
+#include "base/bytes.h"
+
 #define OPCODE_PING 0x9
 #define CONTROL_BIT 0x8
 #define CONTROL_MAX_PAYLOAD 125
@@ -27,12 +29,10 @@ static unsigned head_bytes(const FrameMeter *meter)
 
 static uint64_t payload_bytes(const FrameMeter *meter)
 {
-    if (meter->head_size == 2)
-        return length_code(meter);
-    uint64_t bytes = 0;
-    for (unsigned i = 2; i < meter->head_size; i++)
-        bytes = bytes << 8 | meter->head[i];
-    return bytes;
+    ByteReader reader = byte_reader(meter->head + 2, sizeof meter->head - 2);
+    if (length_code(meter) == 126)
+        return bytes_read_u16(&reader);
+    return length_code(meter) == 127 ? bytes_read_u64(&reader) : length_code(meter);
 }
 
 static const char *begin_control(FrameMeter *meter, unsigned opcode)
