@@ -239,8 +239,9 @@ static bool wants_tcp(const NetSession *session)
     return false;
 }
 
-static PeerIceServer *flatten(const GPtrArray *servers)
+PeerIceServer *net_flatten_servers(const NetSession *session)
 {
+    const GPtrArray *servers = session->net.ice_servers;
     PeerIceServer *flat = g_new0(PeerIceServer, servers->len + 1);
     for (unsigned i = 0; i < servers->len; i++)
         flat[i] = *(PeerIceServer *)servers->pdata[i];
@@ -250,7 +251,7 @@ static PeerIceServer *flatten(const GPtrArray *servers)
 void net_open_peer(NetSession *session)
 {
     session->net.offer_waits = false;
-    g_autofree PeerIceServer *servers = flatten(session->net.ice_servers);
+    g_autofree PeerIceServer *servers = net_flatten_servers(session);
     const PeerConfig config = {
         .remote_is_lite = session->net.offer.description->ice_lite,
         .loopback_only = session->net.loopback_only,

@@ -264,6 +264,10 @@ static void run_prepare(NetSession *session, Command *command)
     session->net.loopback_only = command->flag;
     g_ptr_array_unref(session->net.ice_servers);
     session->net.ice_servers = g_steal_pointer(&command->ice_servers);
+    if (!session->net.peer)
+        return;
+    g_autofree PeerIceServer *servers = net_flatten_servers(session);
+    peer_set_ice_servers(session->net.peer, servers, session->net.ice_servers->len);
 }
 
 static void command_free(Command *command)

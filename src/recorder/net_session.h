@@ -46,7 +46,8 @@ NetSession *net_session_new(NetThread *thread, const NetSessionConfig *config, N
 /* After `stopped`. */
 void net_session_free(NetSession *session);
 
-/* The connection that the next offer opens; takes a copy. */
+/* The connection that the next offer opens, or the next ICE restart of the one that is open; takes
+ * a copy. */
 void net_session_prepare(NetSession *session, bool loopback_only, const PeerIceServer *servers,
                          unsigned server_count);
 void net_session_offer(NetSession *session, const char *sdp, uint32_t id);

@@ -101,6 +101,7 @@ TrackPipeline *net_pipeline_at(const NetSession *session, unsigned index);
 void net_take_offer(NetSession *session, const char *sdp, uint32_t id);
 void net_take_candidate(NetSession *session, const char *candidate); /* NULL: no more */
 void net_open_peer(NetSession *session);
+PeerIceServer *net_flatten_servers(const NetSession *session); /* g_free(); texts are borrowed */
 /* Mids and sections are re-used for other tracks, so the table is made anew for every offer. */
 void net_bind_sections(NetSession *session);
 TrackPipeline *net_find_pipeline(const NetSession *session, uint32_t ssrc);

@@ -21,18 +21,17 @@ static bool is_usable(const SignalIceServer *server)
     return !g_str_has_prefix(server->url, "turns:") && !g_str_has_prefix(server->url, "stuns:");
 }
 
-static void prepare_peer(WebRTCRecorder *recorder, const SignalJoin *join)
+static void prepare_peer(WebRTCRecorder *recorder, const SignalIceServer *told, unsigned told_count)
 {
     PeerIceServer servers[16];
     unsigned count = 0;
-    for (unsigned i = 0; i < join->ice_server_count && count < G_N_ELEMENTS(servers); i++) {
-        const SignalIceServer *server = &join->ice_servers[i];
-        if (!is_usable(server))
+    for (unsigned i = 0; i < told_count && count < G_N_ELEMENTS(servers); i++) {
+        if (!is_usable(&told[i]))
             continue;
         servers[count++] = (PeerIceServer){
-            .url = server->url,
-            .username = server->username,
-            .credential = server->credential,
+            .url = told[i].url,
+            .username = told[i].username,
+            .credential = told[i].credential,
         };
     }
     net_session_prepare(recorder->net, is_loopback(recorder->request->url), servers, count);
@@ -49,16 +48,20 @@ static void on_joined(void *owner, const SignalJoin *join)
     recorder->room_sid = g_strdup(join->room_sid);
     recorder->server_version = g_strdup(join->server_version);
     recorder->no_publisher_since_ns = clock_monotonic_ns();
-    prepare_peer(recorder, join);
+    prepare_peer(recorder, join->ice_servers, join->ice_server_count);
     recorder_signal_answered(recorder);
     recorder_advance(recorder);
 }
 
-static void on_resumed(void *owner)
+/* Credentials of TURN servers expire, so a long recording restarts ICE with newer ones. */
+static void on_resumed(void *owner, const SignalIceServer *servers, unsigned server_count)
 {
     WebRTCRecorder *recorder = owner;
-    if (!recorder_is_ending(recorder))
-        recorder_signal_answered(recorder);
+    if (recorder_is_ending(recorder))
+        return;
+    if (server_count > 0)
+        prepare_peer(recorder, servers, server_count);
+    recorder_signal_answered(recorder);
 }
 
 /* Ten a second, after twenty at once: a server makes one for each publisher that comes or goes, and
@@ -255,7 +258,6 @@ void recorder_connect(WebRTCRecorder *recorder)
         .token = recorder->token,
         .ca_file = recorder->request->ca_file,
         .connect_timeout_ns = recorder->environment.config->connection_ns,
-        .watch = recorder->environment.socket_watch,
     };
     recorder->signal =
         signal_client_new(&config, signal_out(recorder), recorder_room_view_out(recorder));

@@ -38,7 +38,6 @@ struct WebRTCRecordingService {
     NetThread *net_threads[NET_THREADS_MAX];
     unsigned net_thread_count, next_net_thread;
     SinkPool *sink_pool;
-    SocketWatch *socket_watch;
     EncodeSlots encode_slots;
     GHashTable *active; /* mint_id -> WebRTCRecorder* */
     GPtrArray *stopped; /* of WebRTCRecorder*, to be freed at the next tick */
@@ -279,9 +278,8 @@ WebRTCRecordingService *recording_service_new(const Config *config, bool use_cat
     service->watches = g_ptr_array_new_with_free_func(watch_free);
     service->memory =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_object_unref);
-    service->socket_watch = socket_watch_new();
     service->mailbox = mailbox_new();
-    if (!service->socket_watch || !service->mailbox || !start_threads(service)) {
+    if (!service->mailbox || !start_threads(service)) {
         recording_service_free(service);
         outcome_set(ret_refusal, OUTCOME_FAILED, CODE_NO_CAPACITY,
                     "The system gives no further threads or descriptors; raise its limits "
@@ -309,7 +307,6 @@ void recording_service_free(WebRTCRecordingService *service)
         net_thread_free(service->net_threads[i]);
     sink_pool_free(service->sink_pool);
     recovery_free(service->recovery);
-    socket_watch_unref(service->socket_watch);
     if (service->mailbox_source)
         g_source_destroy(service->mailbox_source);
     g_clear_pointer(&service->mailbox_source, g_source_unref);
@@ -377,7 +374,6 @@ const char *recording_service_start(WebRTCRecordingService *service, const Recor
         .net_thread = service->net_threads[service->next_net_thread],
         .sink_pool = service->sink_pool,
         .mailbox = service->mailbox,
-        .socket_watch = service->socket_watch,
     };
     service->next_net_thread = (service->next_net_thread + 1) % service->net_thread_count;
     const RecorderOut out = {

@@ -5,7 +5,6 @@
 #include "config/config.h"
 #include "flow/recording_status.h"
 #include "recorder/recording_request.h"
-#include "signal/socket_watch.h"
 #include "sink/output.h"
 #include "transport/net_thread.h"
 
@@ -22,7 +21,6 @@ typedef struct {
     NetThread *net_thread;
     SinkPool *sink_pool;
     Mailbox *mailbox; /* drained on main */
-    SocketWatch *socket_watch;
 } RecorderEnvironment;
 
 typedef struct {

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "signal/access_token.h"
+#include "signal/frame_meter.h"
 #include "signal/join_failure.h"
 #include "signal/signal_guard.h"
 
@@ -14,7 +15,6 @@ struct Handshake {
     char *url_text, *token, *ca_file, *resume_sid;
     int64_t timeout_ns;
     SessionQuery query;
-    SocketWatch *watch;
 
     ServerUrl *url;
     SoupSession *session;
@@ -162,8 +162,8 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
         open_failed(handshake, error);
         return;
     }
-    soup_websocket_connection_set_max_incoming_payload_size(connection, SIGNAL_GUARD_MESSAGE_BYTES);
-    signal_guard_attach(connection, handshake->watch);
+    soup_websocket_connection_set_max_incoming_payload_size(connection, FRAME_METER_MESSAGE_BYTES);
+    signal_guard_attach(connection);
     finish(handshake);
     handshake->out.opened(handshake->out.owner, connection);
 }
@@ -248,7 +248,6 @@ Handshake *handshake_new(const HandshakeConfig *config, HandshakeOut out)
     handshake->resume_sid = g_strdup(config->query.resume_sid);
     handshake->query = config->query;
     handshake->query.resume_sid = handshake->resume_sid;
-    handshake->watch = config->watch;
     handshake->cancellable = g_cancellable_new();
     handshake->start_source = attach(g_idle_source_new(), on_start, handshake);
     g_source_set_priority(handshake->start_source, G_PRIORITY_DEFAULT);

@@ -6,7 +6,6 @@
 
 #include "flow/outcome.h"
 #include "signal/server_url.h"
-#include "signal/socket_watch.h"
 
 typedef struct Handshake Handshake;
 
@@ -21,7 +20,6 @@ typedef struct {
 typedef struct {
     const char *url, *token, *ca_file;
     int64_t timeout_ns; /* 0: none */
-    SocketWatch *watch; /* borrowed; or NULL */
     SessionQuery query;
 } HandshakeConfig;
 

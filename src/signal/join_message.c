@@ -10,12 +10,12 @@ static bool ice_text_fits(const char *text)
            g_utf8_validate(text, -1, NULL);
 }
 
-unsigned join_message_ice_servers(const Livekit__JoinResponse *join,
+unsigned join_message_ice_servers(Livekit__ICEServer *const *servers, size_t count,
                                   SignalIceServer ret_servers[JOIN_MAX_ICE_SERVERS])
 {
     unsigned found = 0;
-    for (size_t i = 0; i < join->n_ice_servers; i++) {
-        const Livekit__ICEServer *server = join->ice_servers[i];
+    for (size_t i = 0; i < count; i++) {
+        const Livekit__ICEServer *server = servers[i];
         if (!ice_text_fits(server->username) || !ice_text_fits(server->credential))
             continue;
         for (size_t j = 0; j < server->n_urls && found < JOIN_MAX_ICE_SERVERS; j++) {

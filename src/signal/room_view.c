@@ -22,7 +22,7 @@ struct RoomView {
 
 typedef struct {
     const Participant *participant;
-    const Publication *publication;
+    Publication *publication;
 } TrackPlace;
 
 static void publication_free(gpointer data)
@@ -110,24 +110,33 @@ static Publication *publication_new(const Livekit__TrackInfo *info)
     return track;
 }
 
+static bool layers_equal(const Publication *a, const Publication *b)
+{
+    for (unsigned i = 0; i < a->layer_count && i < b->layer_count; i++) {
+        if (a->layers[i].width != b->layers[i].width || a->layers[i].height != b->layers[i].height)
+            return false;
+    }
+    return a->layer_count == b->layer_count;
+}
+
 static bool publication_equals(const Publication *a, const Publication *b)
 {
     return g_str_equal(a->name, b->name) && g_str_equal(a->mime_type, b->mime_type) &&
            a->kind == b->kind && a->codec == b->codec && a->source == b->source &&
            a->muted == b->muted && a->encrypted == b->encrypted && a->simulcast == b->simulcast &&
-           a->width == b->width && a->height == b->height;
+           a->width == b->width && a->height == b->height && layers_equal(a, b);
 }
 
-static bool find_publication(const GPtrArray *tracks, const char *sid, unsigned *ret_index)
+/* Takes `news` and frees it. The publication stays where it is, with its sid: the index has both.
+ */
+static void publication_renew(Publication *publication, Publication *news)
 {
-    for (unsigned i = 0; i < tracks->len; i++) {
-        const Publication *track = g_ptr_array_index(tracks, i);
-        if (g_str_equal(track->sid, sid)) {
-            *ret_index = i;
-            return true;
-        }
-    }
-    return false;
+    const Publication before = *publication;
+    *publication = *news;
+    *news = before;
+    news->sid = publication->sid;
+    publication->sid = before.sid;
+    publication_free(news);
 }
 
 /* The snapshot's tracks by sid; data tracks are not for us. */
@@ -151,7 +160,7 @@ static GPtrArray *tracks_of(RoomView *view, const Livekit__ParticipantInfo *info
     return tracks;
 }
 
-static void note_place(RoomView *view, const Participant *participant, const Publication *track)
+static void note_place(RoomView *view, const Participant *participant, Publication *track)
 {
     const TrackPlace place = {participant, track};
     g_hash_table_replace(view->tracks, track->sid, g_memdup2(&place, sizeof place));
@@ -178,30 +187,26 @@ static void unpublish_missing(RoomView *view, Participant *participant, const GP
 static void merge_track(RoomView *view, Participant *participant, Publication *track)
 {
     const TrackPlace *place = g_hash_table_lookup(view->tracks, track->sid);
-    unsigned index;
     if ((place != NULL && place->participant != participant) ||
         (place == NULL && g_hash_table_size(view->tracks) >= MAX_TRACKS_OF_ALL)) {
         view->refused++;
         publication_free(track);
         return;
     }
-    if (place == NULL || !find_publication(participant->publications, track->sid, &index)) {
+    if (place == NULL) {
         g_ptr_array_add(participant->publications, track);
         note_place(view, participant, track);
         if (view->out.track_published != NULL)
             view->out.track_published(view->out.owner, participant, track);
         return;
     }
-    Publication *old = g_ptr_array_index(participant->publications, index);
-    if (publication_equals(old, track)) {
+    if (publication_equals(place->publication, track)) {
         publication_free(track);
         return;
     }
-    participant->publications->pdata[index] = track;
-    note_place(view, participant, track);
-    publication_free(old);
+    publication_renew(place->publication, track);
     if (view->out.track_changed != NULL)
-        view->out.track_changed(view->out.owner, participant, track);
+        view->out.track_changed(view->out.owner, participant, place->publication);
 }
 
 static void merge_tracks(RoomView *view, Participant *participant,

@@ -21,7 +21,6 @@ struct SignalClient {
     RoomView *room;
     SyncState *sync;
     char *url, *token, *ca_file;
-    SocketWatch *watch;
     char *own_sid;
     bool auto_subscribe;
     bool is_joined, is_resuming; /* the first message of a new socket is awaited */
@@ -100,7 +99,8 @@ static void tell_joined(SignalClient *client, const Livekit__JoinResponse *join)
         .identity = identity,
         .server_version = server_version,
         .ice_servers = servers,
-        .ice_server_count = join_message_ice_servers(join, servers),
+        .ice_server_count =
+            join_message_ice_servers(join->ice_servers, join->n_ice_servers, servers),
     };
     client->out.joined(client->out.owner, &told);
 }
@@ -150,15 +150,18 @@ static bool is_published(void *owner, const char *track_sid)
     return room_view_find_track(owner, track_sid, NULL) != NULL;
 }
 
-static void on_reconnect(SignalClient *client)
+static void on_reconnect(SignalClient *client, const Livekit__ReconnectResponse *reconnect)
 {
+    SignalIceServer servers[JOIN_MAX_ICE_SERVERS];
+    const unsigned server_count =
+        join_message_ice_servers(reconnect->ice_servers, reconnect->n_ice_servers, servers);
     client->is_resuming = false;
     signal_pings_start(client->pings);
     sync_state_prune(client->sync, is_published, client->room);
     send_bytes(client, sync_state_request(client->sync, client->auto_subscribe, client->channels,
                                           client->channel_count));
     if (client->out.resumed != NULL)
-        client->out.resumed(client->out.owner);
+        client->out.resumed(client->out.owner, servers, server_count);
 }
 
 static void on_offer(SignalClient *client, const Livekit__SessionDescription *offer)
@@ -324,7 +327,7 @@ static void dispatch_first(SignalClient *client, const Livekit__SignalResponse *
     if (kind == LIVEKIT__SIGNAL_RESPONSE__MESSAGE_JOIN)
         on_join(client, response->join);
     else if (kind == LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT && client->is_resuming)
-        on_reconnect(client);
+        on_reconnect(client, response->reconnect);
     else if (kind == LIVEKIT__SIGNAL_RESPONSE__MESSAGE_LEAVE)
         on_leave(client, response->leave);
 }
@@ -386,7 +389,6 @@ static void open_socket(SignalClient *client, const char *resume_sid, int resume
         .token = client->token,
         .ca_file = client->ca_file,
         .timeout_ns = client->answer_timeout_ns,
-        .watch = client->watch,
         .query = {client->auto_subscribe, resume_sid, resume_reason},
     };
     const SignalSocketOut out = {
@@ -408,7 +410,6 @@ SignalClient *signal_client_new(const SignalClientConfig *config, SignalClientOu
     client->url = g_strdup(config->url);
     client->token = g_strdup(config->token != NULL ? config->token : "");
     client->ca_file = g_strdup(config->ca_file);
-    client->watch = config->watch;
     client->auto_subscribe = config->auto_subscribe;
     client->answer_timeout_ns = config->connect_timeout_ns;
     open_socket(client, NULL, 0);

@@ -5,7 +5,6 @@
 
 #include "flow/outcome.h"
 #include "signal/room_view.h"
-#include "signal/socket_watch.h"
 #include "signal/sync_state.h"
 
 typedef struct SignalClient SignalClient;
@@ -28,7 +27,6 @@ typedef struct {
     const char *ca_file; /* PEM for a private authority, or NULL */
     int64_t connect_timeout_ns;
     bool auto_subscribe; /* false: we subscribe explicitly */
-    SocketWatch *watch;  /* or NULL, see signal_guard.h */
 } SignalClientConfig;
 
 typedef struct {
@@ -59,8 +57,8 @@ typedef struct {
     void (*stream_paused)(void *owner, const char *track_sid, bool paused);
     /* The session goes on over a new socket, and the server was told what it needs to know. Tracks
      * that came or went meanwhile follow as the room table's callbacks, and an offer that restarts
-     * ICE. */
-    void (*resumed)(void *owner);
+     * ICE. The servers are those that it is to use; none where the server does not say. */
+    void (*resumed)(void *owner, const SignalIceServer *servers, unsigned server_count);
     /* The server's goodbye, after which nothing else comes but for a resume; `reason` is livekit's
      * DisconnectReason, as number and name. */
     void (*leave)(void *owner, LeaveAction action, int reason, const char *reason_name);

@@ -1,14 +1,19 @@
 #include "signal/signal_guard.h"
 
-/* What the kernel holds for us may belong to the next message. */
-#define MESSAGE_SLACK_BYTES (8 * 1024 * 1024)
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <sys/ioctl.h>
+
+#include "signal/metered_input.h"
+
+#define FRAME_HEAD_MAX_BYTES 14
 
 typedef struct {
-    GSocket *socket; /* NULL when there is none below the stream */
-    WatchedSocket *watched;
-    int64_t window_ns;
-    uint64_t window_bytes, window_messages;
-    size_t unread_bytes;
+    GSocket *socket;                  /* NULL when there is none below the stream */
+    MeteredInput *input;              /* NULL when libsoup's streams are others than we know */
+    uint64_t given_bytes, pong_bytes; /* what libsoup was given to send, and the pongs among it */
+    uint64_t written_before;
     const char *reason;
 } Guard;
 
@@ -41,68 +46,76 @@ static void cut(Guard *guard, const char *reason)
     if (guard->reason != NULL)
         return;
     guard->reason = reason;
+    if (guard->input != NULL)
+        metered_input_stop(guard->input, reason);
     if (guard->socket != NULL)
         g_socket_shutdown(guard->socket, TRUE, TRUE, NULL);
 }
 
-static void on_message(SoupWebsocketConnection *connection, int type, GBytes *message,
-                       gpointer data)
+/* What the kernel ever took for the server: acknowledged, or waiting in its buffer. False where it
+ * does not count. */
+static bool written_bytes(const Guard *guard, uint64_t *ret_bytes)
 {
-    (void)connection;
-    (void)type;
-    Guard *guard = data;
-    const int64_t now_ns = clock_monotonic_ns();
-    if (now_ns - guard->window_ns >= SIGNAL_GUARD_WINDOW_NS) {
-        guard->window_ns = now_ns;
-        guard->window_bytes = guard->window_messages = 0;
-    }
-    guard->window_bytes += g_bytes_get_size(message);
-    guard->window_messages++;
-    watched_socket_took_message(guard->watched);
-    if (guard->window_bytes > SIGNAL_GUARD_MAX_BYTES)
-        cut(guard, "the server sent more than 64 MiB within 10 s");
-    else if (guard->window_messages > SIGNAL_GUARD_MAX_MESSAGES)
-        cut(guard, "the server sent more than 10,000 messages within 10 s");
+    if (guard->socket == NULL)
+        return false;
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    int waiting = 0;
+    const int fd = g_socket_get_fd(guard->socket);
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+        ioctl(fd, SIOCOUTQ, &waiting) != 0 || info.tcpi_bytes_acked == 0)
+        return false;
+    *ret_bytes = info.tcpi_bytes_acked + (uint64_t)waiting;
+    return true;
 }
 
 static void guard_free(gpointer data)
 {
     Guard *guard = data;
-    socket_watch_remove(guard->watched);
     g_clear_object(&guard->socket);
+    g_clear_object(&guard->input);
     g_free(guard);
 }
 
-void signal_guard_attach(SoupWebsocketConnection *connection, SocketWatch *watch)
+void signal_guard_attach(SoupWebsocketConnection *connection)
 {
+    GIOStream *stream = soup_websocket_connection_get_io_stream(connection);
     Guard *guard = g_new0(Guard, 1);
-    guard->socket = find_socket(soup_websocket_connection_get_io_stream(connection));
-    guard->window_ns = clock_monotonic_ns();
-    if (guard->socket != NULL && watch != NULL)
-        guard->watched = socket_watch_add(watch, g_socket_get_fd(guard->socket),
-                                          SIGNAL_GUARD_MESSAGE_BYTES + MESSAGE_SLACK_BYTES);
+    guard->socket = find_socket(stream);
+    guard->input =
+        metered_input_insert(G_POLLABLE_INPUT_STREAM(g_io_stream_get_input_stream(stream)));
+    written_bytes(guard, &guard->written_before);
     g_object_set_data_full(G_OBJECT(connection), guard_key, guard, guard_free);
-    g_signal_connect(connection, "message", G_CALLBACK(on_message), guard);
 }
 
-/* libsoup writes as soon as the socket takes something: one that does had everything before. */
+static void count_pongs(Guard *guard)
+{
+    const uint64_t pong_bytes = guard->input != NULL ? metered_input_pong_bytes(guard->input) : 0;
+    guard->given_bytes += pong_bytes - guard->pong_bytes;
+    guard->pong_bytes = pong_bytes;
+}
+
+/* What the kernel took is compared with what libsoup was given: a socket that takes a little now
+ * and then still leaves the rest waiting. TLS adds to what is written, for which more counts as
+ * given. */
 bool signal_guard_may_send(SoupWebsocketConnection *connection, size_t size)
 {
     Guard *guard = guard_of(connection);
-    GOutputStream *out =
-        g_io_stream_get_output_stream(soup_websocket_connection_get_io_stream(connection));
-    if (g_pollable_output_stream_is_writable(G_POLLABLE_OUTPUT_STREAM(out)))
-        guard->unread_bytes = 0;
-    guard->unread_bytes += size;
-    if (guard->unread_bytes > SIGNAL_GUARD_UNREAD_BYTES)
-        cut(guard, "the server does not read what we send");
-    return guard->reason == NULL;
+    uint64_t written = 0;
+    if (guard->reason == NULL && written_bytes(guard, &written)) {
+        written -= guard->written_before;
+        count_pongs(guard);
+        guard->given_bytes = MAX(guard->given_bytes, written) + size + FRAME_HEAD_MAX_BYTES;
+        if (guard->given_bytes - written > SIGNAL_GUARD_UNREAD_BYTES)
+            cut(guard, "the server does not read what we send");
+    }
+    return signal_guard_reason(connection) == NULL;
 }
 
 const char *signal_guard_reason(SoupWebsocketConnection *connection)
 {
     const Guard *guard = guard_of(connection);
-    if (guard != NULL && watched_socket_was_cut(guard->watched))
-        return "the server sent a message of more than 16 MiB";
-    return guard != NULL ? guard->reason : NULL;
+    if (guard == NULL)
+        return NULL;
+    return guard->input != NULL ? metered_input_reason(guard->input) : guard->reason;
 }

@@ -356,6 +356,18 @@ bool ice_send(Ice *ice, const uint8_t *data, size_t size)
     return ice_path_send(ice->path, data, size);
 }
 
+bool ice_probe(Ice *ice)
+{
+    UdpPath *path = ice_path_udp(ice->path);
+    gboolean is_controlling = FALSE;
+    if (!path || !ice->remote_ufrag)
+        return false;
+    g_object_get(ice->agent, "controlling-mode", &is_controlling, NULL);
+    const StunQuestion question = {ice->ufrag, ice->remote_ufrag, ice->remote_pwd, is_controlling};
+    udp_path_probe(path, &question);
+    return true;
+}
+
 UdpPath *ice_udp_path(const Ice *ice)
 {
     return ice_path_udp(ice->path);

@@ -44,6 +44,9 @@ bool ice_add_remote_candidate(Ice *ice, const char *candidate);
 void ice_remote_candidates_done(Ice *ice);
 
 bool ice_send(Ice *ice, const uint8_t *data, size_t size);
+/* Has the other side's agent answer, by a datagram. False where ice_udp_path() is NULL: there
+ * libnice asks by itself, and fails after 50 s. */
+bool ice_probe(Ice *ice);
 UdpPath *
 ice_udp_path(const Ice *ice); /* borrowed; NULL before all is settled, over TCP and a relay */
 

@@ -103,15 +103,27 @@ static IceLife *life_new(IceSession *session, GError **error)
     return life;
 }
 
-static PeerIceServer *copy_servers(const PeerConfig *config)
+static void free_servers(IceSession *session)
 {
-    PeerIceServer *servers = g_new0(PeerIceServer, config->ice_server_count + 1);
-    for (unsigned i = 0; i < config->ice_server_count; i++) {
-        servers[i].url = g_strdup(config->ice_servers[i].url);
-        servers[i].username = g_strdup(config->ice_servers[i].username);
-        servers[i].credential = g_strdup(config->ice_servers[i].credential);
+    PeerIceServer *servers = (PeerIceServer *)session->config.ice_servers;
+    for (unsigned i = 0; i < session->config.ice_server_count; i++) {
+        g_free(servers[i].url);
+        g_free(servers[i].username);
+        g_free(servers[i].credential);
     }
-    return servers;
+    g_free(servers);
+}
+
+static void copy_servers(IceSession *session, const PeerIceServer *servers, unsigned count)
+{
+    PeerIceServer *copies = g_new0(PeerIceServer, count + 1);
+    for (unsigned i = 0; i < count; i++) {
+        copies[i].url = g_strdup(servers[i].url);
+        copies[i].username = g_strdup(servers[i].username);
+        copies[i].credential = g_strdup(servers[i].credential);
+    }
+    session->config.ice_servers = copies;
+    session->config.ice_server_count = count;
 }
 
 IceSession *ice_session_new(NetThread *thread, const PeerConfig *config, IceOut out, GError **error)
@@ -120,7 +132,7 @@ IceSession *ice_session_new(NetThread *thread, const PeerConfig *config, IceOut 
     session->out = out;
     session->thread = thread;
     session->config = *config;
-    session->config.ice_servers = copy_servers(config);
+    copy_servers(session, config->ice_servers, config->ice_server_count);
     session->current = life_new(session, error);
     if (session->current)
         return session;
@@ -135,13 +147,7 @@ void ice_session_free(IceSession *session)
     forget_retired(session);
     life_free(session->next);
     life_free(session->current);
-    PeerIceServer *servers = (PeerIceServer *)session->config.ice_servers;
-    for (unsigned i = 0; i < session->config.ice_server_count; i++) {
-        g_free(servers[i].url);
-        g_free(servers[i].username);
-        g_free(servers[i].credential);
-    }
-    g_free(servers);
+    free_servers(session);
     g_free(session);
 }
 
@@ -168,6 +174,13 @@ bool ice_session_add_remote_candidate(IceSession *session, const char *candidate
 void ice_session_remote_candidates_done(IceSession *session)
 {
     ice_remote_candidates_done(newest(session)->ice);
+}
+
+void ice_session_set_servers(IceSession *session, const PeerIceServer *servers,
+                             unsigned server_count)
+{
+    free_servers(session);
+    copy_servers(session, servers, server_count);
 }
 
 bool ice_session_restart(IceSession *session, GError **error)

@@ -20,6 +20,10 @@ char **ice_session_local_candidates(const IceSession *session); /* free with g_s
 bool ice_session_add_remote_candidate(IceSession *session, const char *candidate);
 void ice_session_remote_candidates_done(IceSession *session);
 
+/* For the agents of later restarts; takes a copy. */
+void ice_session_set_servers(IceSession *session, const PeerIceServer *servers,
+                             unsigned server_count);
+
 /* New ufrag and pwd on this side, for an offer. False with PEER_ERROR_ICE when there is no address.
  */
 bool ice_session_restart(IceSession *session, GError **error);

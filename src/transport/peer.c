@@ -11,6 +11,7 @@
 #include "transport/sctp.h"
 
 #define EARLY_DATAGRAM_MAX 2048
+#define DEAF_COMPLETIONS 2
 
 struct Peer {
     NetThread *thread;
@@ -26,6 +27,7 @@ struct Peer {
     CipherProfile profile;
     Sctp *sctp;
     bool is_sctp_up;
+    unsigned unheard_completions; /* of ICE, since something came over SCTP */
     DataChannels *channels;
     int receive_buffer_bytes;
     unsigned ice_completions;
@@ -93,6 +95,13 @@ static void on_sctp_up(void *owner)
     data_channels_up(peer->channels, dtls_is_client(peer->dtls));
 }
 
+static void on_sctp_lost(void *owner)
+{
+    Peer *peer = owner;
+    peer->is_sctp_up = false;
+    log_info("transport", NULL, "The SCTP association was lost: data channels are closed.");
+}
+
 static void on_sctp_message(void *owner, uint16_t stream, uint32_t protocol, const uint8_t *data,
                             size_t size)
 {
@@ -123,6 +132,7 @@ static void start_sctp(Peer *peer)
         .owner = peer,
         .packet = on_sctp_packet,
         .up = on_sctp_up,
+        .lost = on_sctp_lost,
         .message = on_sctp_message,
         .stream_closed = on_stream_closed,
     };
@@ -167,6 +177,7 @@ static void on_dtls_ended(void *owner, const char *sentence)
 static void on_dtls_message(void *owner, const uint8_t *data, size_t size)
 {
     Peer *peer = owner;
+    peer->unheard_completions = 0;
     if (peer->sctp)
         sctp_receive(peer->sctp, data, size);
 }
@@ -193,34 +204,26 @@ static void start_dtls(Peer *peer)
 
 /* ---- ICE ---- */
 
+static void count_refused(Peer *peer, CipherVerdict verdict)
+{
+    peer->counters.duplicates += verdict == CIPHER_DUPLICATE;
+    peer->counters.undecryptable += verdict == CIPHER_BAD;
+}
+
 static void take_rtp(Peer *peer, uint8_t *data, size_t size)
 {
-    switch (cipher_unprotect_rtp(peer->cipher, data, &size)) {
-    case CIPHER_OK:
+    const CipherVerdict verdict = cipher_unprotect_rtp(peer->cipher, data, &size);
+    count_refused(peer, verdict);
+    if (verdict == CIPHER_OK)
         peer->out.rtp(peer->out.owner, data, size, net_thread_now_ns(peer->thread));
-        break;
-    case CIPHER_DUPLICATE:
-        peer->counters.duplicates++;
-        break;
-    case CIPHER_BAD:
-        peer->counters.undecryptable++;
-        break;
-    }
 }
 
 static void take_rtcp(Peer *peer, uint8_t *data, size_t size)
 {
-    switch (cipher_unprotect_rtcp(peer->cipher, data, &size)) {
-    case CIPHER_OK:
+    const CipherVerdict verdict = cipher_unprotect_rtcp(peer->cipher, data, &size);
+    count_refused(peer, verdict);
+    if (verdict == CIPHER_OK)
         peer->out.rtcp(peer->out.owner, data, size, net_thread_now_ns(peer->thread));
-        break;
-    case CIPHER_DUPLICATE:
-        peer->counters.duplicates++;
-        break;
-    case CIPHER_BAD:
-        peer->counters.undecryptable++;
-        break;
-    }
 }
 
 static void on_ice_datagram(void *owner, uint8_t *data, size_t size)
@@ -245,6 +248,7 @@ static void on_ice_datagram(void *owner, uint8_t *data, size_t size)
         take_dtls(peer, data, size);
         break;
     case DEMUX_STUN:
+        break; /* the answer to a probe */
     case DEMUX_UNKNOWN:
         peer->counters.unknown++;
         break;
@@ -254,6 +258,12 @@ static void on_ice_datagram(void *owner, uint8_t *data, size_t size)
 void peer_inject_for_test(Peer *peer, uint8_t *data, size_t size)
 {
     on_ice_datagram(peer, data, size);
+}
+
+void peer_lose_sctp_for_test(Peer *peer)
+{
+    g_clear_pointer(&peer->sctp, sctp_free);
+    peer->is_sctp_up = false;
 }
 
 static void on_ice_candidate(void *owner, const char *candidate)
@@ -275,9 +285,18 @@ static void lose_ice(Peer *peer)
     fail(peer, PEER_ERROR_ICE, sentence);
 }
 
+static void count_completion(Peer *peer)
+{
+    peer->ice_completions++;
+    peer->unheard_completions++;
+    if (peer->is_sctp_up)
+        sctp_probe(peer->sctp);
+}
+
 static void find_ice(Peer *peer)
 {
-    peer->ice_completions += peer->is_checking;
+    if (peer->is_checking)
+        count_completion(peer);
     peer->is_checking = false;
     peer->receive_buffer_bytes = ice_raise_receive_buffers(ice_session_current(peer->ice));
     if (!dtls_is_started(peer->dtls))
@@ -392,6 +411,11 @@ bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error)
                                   peer->is_server || remote->ice_lite, error);
 }
 
+void peer_set_ice_servers(Peer *peer, const PeerIceServer *servers, unsigned server_count)
+{
+    ice_session_set_servers(peer->ice, servers, server_count);
+}
+
 bool peer_restart_ice(Peer *peer, GError **error)
 {
     return ice_session_restart(peer->ice, error);
@@ -444,10 +468,12 @@ bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_
 
 bool peer_probe(Peer *peer)
 {
-    if (!peer->is_sctp_up)
+    if (!peer->cipher)
         return false;
-    sctp_probe(peer->sctp);
-    return true;
+    if (peer->is_sctp_up)
+        sctp_probe(peer->sctp);
+    const bool is_heard = peer->is_sctp_up && peer->unheard_completions < DEAF_COMPLETIONS;
+    return is_heard || ice_probe(ice_session_current(peer->ice));
 }
 
 void peer_stats(Peer *peer, PeerStats *ret_stats)

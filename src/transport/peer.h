@@ -96,6 +96,8 @@ typedef struct {
 
 /* Called for each description; new ICE credentials restart ICE and keep the DTLS association. */
 bool peer_set_remote(Peer *peer, const PeerRemote *remote, GError **error);
+/* For the next ICE restart, instead of those of the configuration; takes a copy. */
+void peer_set_ice_servers(Peer *peer, const PeerIceServer *servers, unsigned server_count);
 /* The offering side only: new ICE credentials for its next offer. The answer's are then taken
  * without a further restart. */
 bool peer_restart_ice(Peer *peer, GError **error);
@@ -114,7 +116,9 @@ unsigned peer_send_rtp_many(Peer *peer, struct iovec *packets, unsigned count);
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits);
 bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_t size);
 
-/* Has the other side send something back, over SCTP. False before SCTP is up. */
+/* Has the other side send something back: over SCTP, or by its ICE agent after that association was
+ * lost, or has answered nothing since before the last two ICE restarts. False where silence then
+ * says nothing of the path: before it was connected, and over TCP or a relay without SCTP. */
 bool peer_probe(Peer *peer);
 
 #define PEER_MAX_CHANNELS 8

@@ -14,7 +14,13 @@
 #define BUFFER_BYTES (1024 * 1024)
 #define MAX_WAITING_BYTES (8 * 1024 * 1024) /* in each direction between the threads */
 
-typedef enum { LETTER_PACKET, LETTER_MESSAGE, LETTER_UP, LETTER_STREAM_CLOSED } LetterKind;
+typedef enum {
+    LETTER_PACKET,
+    LETTER_MESSAGE,
+    LETTER_UP,
+    LETTER_LOST,
+    LETTER_STREAM_CLOSED
+} LetterKind;
 
 /* What crosses; for a message `how` says on which stream. */
 typedef struct {
@@ -85,6 +91,9 @@ static void deliver(Sctp *sctp, const Letter *letter)
     case LETTER_UP:
         sctp->out.up(sctp->out.owner);
         break;
+    case LETTER_LOST:
+        sctp->out.lost(sctp->out.owner);
+        break;
     case LETTER_STREAM_CLOSED:
         sctp->out.stream_closed(sctp->out.owner, letter->how.stream);
         break;
@@ -147,6 +156,22 @@ static void take_reset(SctpLink *link, const struct sctp_stream_reset_event *eve
     }
 }
 
+static void take_change(SctpLink *link, uint16_t state)
+{
+    switch (state) {
+    case SCTP_COMM_UP:
+        post_event(link, LETTER_UP, 0);
+        break;
+    case SCTP_COMM_LOST:
+    case SCTP_SHUTDOWN_COMP:
+    case SCTP_CANT_STR_ASSOC:
+        post_event(link, LETTER_LOST, 0);
+        break;
+    default:
+        break;
+    }
+}
+
 static void take_notification(SctpLink *link, const void *data, size_t size)
 {
     const union sctp_notification *event = data;
@@ -154,10 +179,8 @@ static void take_notification(SctpLink *link, const void *data, size_t size)
         return;
     if (event->sn_header.sn_type == SCTP_STREAM_RESET_EVENT)
         take_reset(link, &event->sn_strreset_event, size);
-    const bool is_change = event->sn_header.sn_type == SCTP_ASSOC_CHANGE;
-    if (is_change && size >= sizeof(struct sctp_assoc_change) &&
-        event->sn_assoc_change.sac_state == SCTP_COMM_UP)
-        post_event(link, LETTER_UP, 0);
+    if (event->sn_header.sn_type == SCTP_ASSOC_CHANGE && size >= sizeof event->sn_assoc_change)
+        take_change(link, event->sn_assoc_change.sac_state);
 }
 
 static void take_part(SctpLink *link, const uint8_t *data, size_t size,

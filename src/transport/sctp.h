@@ -1,6 +1,7 @@
 /* One SCTP association over DTLS (RFC 8261), for data channels (RFC 8831).
  * Thread: net, calls and callbacks. The work is done on the stack's thread; packets cross by
- * mailboxes with a ceiling, over which they are dropped as a network would. */
+ * mailboxes with a ceiling, over which they are dropped as a network would.
+ * A lost association is not made anew: no LiveKit server answers a second one on the same DTLS. */
 #pragma once
 
 #include <glib.h>
@@ -17,6 +18,9 @@ typedef struct {
     void *owner;
     void (*packet)(void *owner, const uint8_t *data, size_t size); /* to send */
     void (*up)(void *owner);
+    /* It was aborted or shut down, or nobody answers, also when it was never up; nothing comes or
+     * goes any more. */
+    void (*lost)(void *owner);
     void (*message)(void *owner, uint16_t stream, uint32_t protocol, const uint8_t *data,
                     size_t size);
     void (*stream_closed)(void *owner, uint16_t stream);

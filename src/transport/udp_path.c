@@ -21,6 +21,8 @@ struct UdpPath {
     UdpPathOut out;
     int64_t heard_ns; /* last datagram from the present address */
     bool *is_gone;    /* of the turn that runs */
+    bool is_asking;
+    uint8_t question_id[STUN_ID_SIZE]; /* of the newest one */
 };
 
 static bool is_remote(const UdpPath *path, const struct sockaddr_storage *source, socklen_t size)
@@ -54,6 +56,12 @@ static void answer_check(UdpPath *path, const uint8_t *data, size_t size,
         follow(path, &check, &answer);
 }
 
+static bool is_check(const UdpPath *path, const uint8_t *data, size_t size)
+{
+    return demux_classify(data, size) == DEMUX_STUN &&
+           !(path->is_asking && stun_probe_is_answer(data, size, path->question_id));
+}
+
 /* ICMP's news of an earlier datagram stand in front of what has come. */
 static ssize_t receive(const UdpPath *path, NetBuffer buffer, struct sockaddr_storage *ret_source,
                        socklen_t *ret_source_size)
@@ -81,7 +89,7 @@ static bool drain(void *owner)
             path->is_gone = NULL;
             return false;
         }
-        if (demux_classify(buffer.data, (size_t)size) == DEMUX_STUN) {
+        if (is_check(path, buffer.data, (size_t)size)) {
             answer_check(path, buffer.data, (size_t)size, &source, source_size);
             continue;
         }
@@ -122,6 +130,17 @@ bool udp_path_send(UdpPath *path, const uint8_t *data, size_t size)
 {
     return sendto(path->config.fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL,
                   (const struct sockaddr *)&path->config.remote, path->config.remote_size) >= 0;
+}
+
+bool udp_path_probe(UdpPath *path, const StunQuestion *question)
+{
+    uint8_t request[STUN_PROBE_SIZE];
+    const size_t size = stun_probe_write(question, request);
+    if (size == 0)
+        return false;
+    path->is_asking = true;
+    memcpy(path->question_id, request + STUN_ID_OFFSET, STUN_ID_SIZE);
+    return udp_path_send(path, request, size);
 }
 
 unsigned udp_path_send_many(UdpPath *path, const struct iovec *datagrams, unsigned count)

@@ -11,6 +11,7 @@
 #include <sys/uio.h>
 
 #include "transport/net_thread.h"
+#include "transport/stun_probe.h"
 
 typedef struct {
     int fd; /* stays the caller's, open until udp_path_free() */
@@ -21,7 +22,7 @@ typedef struct {
 
 typedef struct {
     void *owner;
-    /* All but STUN; valid during the call, may be changed in place. */
+    /* All but the other side's checks; valid during the call, may be changed in place. */
     void (*datagram)(void *owner, uint8_t *data, size_t size);
 } UdpPathOut;
 
@@ -32,6 +33,9 @@ void udp_path_free(UdpPath *path); /* also from within `datagram` */
 
 /* False when the kernel did not take it. */
 bool udp_path_send(UdpPath *path, const uint8_t *data, size_t size);
+
+/* The answer comes as a datagram; that to the newest question counts. False as above. */
+bool udp_path_probe(UdpPath *path, const StunQuestion *question);
 
 /* In one call of the kernel for up to UDP_PATH_BATCH; how many it took. */
 #define UDP_PATH_BATCH 64

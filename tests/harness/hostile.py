@@ -13,7 +13,8 @@ import aiohttp
 from aiohttp import web
 from livekit.protocol import models, rtc
 
-UPDATE, CONTINUATION, BINARY = 0x2A, 0x0, 0x2
+UPDATE = 0x2A
+CONTINUATION, BINARY, PING, PONG = 0x0, 0x2, 0x9, 0xA  # opcodes
 
 
 def varint(number):
@@ -121,11 +122,13 @@ def without_candidates(sdp):
 
 class HostileServer:
     """`attack(server, session)` runs once the recorder has answered the first offer; after a
-    reconnect at once. What was sent is in `sent`, what came back in `answers`."""
+    reconnect at once. What was sent is in `sent`, what came back in `answers`. With `tls`, a server's
+    context, it speaks that."""
 
-    def __init__(self, room, attack, relays=False):
-        self.room, self.attack, self.relays = room, attack, relays
+    def __init__(self, room, attack, relays=False, tls=None):
+        self.room, self.attack, self.relays, self.tls = room, attack, relays, tls
         self.relay = None
+        self.ice_servers = []  # URLs that the answer to a resume names
         self.sent = self.answers = 0
         self.sessions = []
         self._numbers = itertools.count()
@@ -150,8 +153,8 @@ class HostileServer:
         runner = web.AppRunner(app, shutdown_timeout=0.5)
         await runner.setup()
         listener = socket.create_server(("127.0.0.1", 0))
-        await web.SockSite(runner, listener).start()
-        self.url = f"ws://127.0.0.1:{listener.getsockname()[1]}"
+        await web.SockSite(runner, listener, ssl_context=self.tls).start()
+        self.url = f"{'wss' if self.tls else 'ws'}://127.0.0.1:{listener.getsockname()[1]}"
         self._ready.set()
         await self._end.wait()
         await runner.cleanup()
@@ -189,6 +192,8 @@ class HostileServer:
                 response.offer.sdp = self.relay.own(response.offer.sdp)
             if kind == "offer":
                 session.offer = response.offer
+            if kind == "reconnect" and self.ice_servers:
+                response.reconnect.ice_servers.add(urls=self.ice_servers)
             if not session.is_alone and not (kind == "trickle" and self.relay):
                 await session.send(response.SerializeToString())
 
@@ -276,6 +281,30 @@ async def small_messages(server, session):
         server.sent += 100
 
 
+async def endless_frames(session, server, one):
+    while True:
+        await session.raw(one * 500)
+        server.sent += 500
+
+
+async def endless_pings(server, session):
+    """Of two bytes each, and nobody who reads the pongs."""
+    session.reads.clear()
+    session.transport.pause_reading()
+    await endless_frames(session, server, frame(PING, b""))
+
+
+async def endless_pongs(server, session):
+    await endless_frames(session, server, frame(PONG, b""))
+
+
+async def endless_empty_pieces(server, session):
+    """A message that never ends and never grows; nothing may come between its pieces."""
+    session.is_alone = True
+    await session.raw(frame(BINARY, b"\x2a", final=False))
+    await endless_frames(session, server, frame(CONTINUATION, b"", final=False))
+
+
 async def endless_offers(server, session):
     """900 a second, each good."""
     for number in itertools.count((1 << 20) + 1):
@@ -335,6 +364,13 @@ async def forged_datagrams(server, session):
             server.relay.forge(data)
             server.sent += 1
         await asyncio.sleep(0.009)
+
+
+async def lost_once(server, session):
+    """The first connection breaks; nothing else is done."""
+    if session.number == 0:
+        session.transport.abort()
+        server.sent += 1
 
 
 async def nothing(server, session):

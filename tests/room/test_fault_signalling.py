@@ -1,9 +1,15 @@
 """What no real server does on request: it refuses a resume, forgets a session, moves us."""
 
+import socket
+import types
+
 import pytest
 
+from harness import hostile
 from harness.expect import expect_balanced, expect_plays
 from harness.gaps import gap_lengths
+
+from .conftest import EmbeddedRoom
 
 FPS = 30
 SECONDS = 8
@@ -42,3 +48,29 @@ def test_session(embedded, record, fault_row, name, faults, made, back):
     if "move@2s" in faults and back != "as a new session":  # to which the room tells its first name
         assert recording["room"].endswith("-moved"), recording["room"]
     expect_balanced(recording)
+
+
+def test_new_ice_servers(embedded, record, fault_row):
+    """Credentials of TURN servers expire: what the answer to a resume names is taken."""
+    row = fault_row("signalling", "other ICE servers after a resume, embedded room", "the WebSocket is dropped, "
+                    "the answer to the resume names a STUN server", "the next ICE restart asks it")  # fmt: skip
+    stun = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stun.bind(("127.0.0.1", 0))
+    stun.settimeout(20)
+    server = hostile.HostileServer(embedded(), hostile.lost_once)
+    server.ice_servers = [f"stun:127.0.0.1:{stun.getsockname()[1]}"]
+    like_a_room = types.SimpleNamespace(url=server.url, KEY=EmbeddedRoom.KEY, SECRET=EmbeddedRoom.SECRET)
+    try:
+        one = record(like_a_room, "--duration", f"{SECONDS}s")
+        request, _ = stun.recvfrom(1500)
+        status = one.finish(60)
+    finally:
+        server.close()
+        stun.close()
+    recording = one.sidecar
+    video = expect_plays(recording["output_path"]).video
+    row.measured(f"{recording['outcome']}, {len(video.numbers)} pictures, {len(video.missing)} missing; "
+                 "the server was asked")  # fmt: skip
+    assert request[:2] == b"\0\1", request  # a binding request
+    assert status == 0 and recording["outcome"] == "complete", one.tail()
+    assert [event for event in recording["events"] if "the session goes on" in event["text"]]

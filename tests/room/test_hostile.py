@@ -3,6 +3,8 @@ of memory, and another recording of the same service does not notice."""
 
 import dataclasses
 import os
+import ssl
+import subprocess
 import threading
 import time
 
@@ -35,6 +37,7 @@ class Attack:
     room: tuple = ()  # its faults
     cuts: bool = False  # the signalling connection is cut, again and again
     relays: bool = False
+    tls: bool = False
 
 
 ATTACKS = [
@@ -42,12 +45,23 @@ ATTACKS = [
     Attack("10 people with 1,000 cameras each", "10 updates of 1,000 tracks", hostile.deep_crowd, 10000),
     Attack("messages of 16 MiB", "16 MiB of metadata, 8 million empty people, a name of 16 MiB",
            hostile.large_messages, 3),
+    Attack("messages of 16 MiB over TLS", "16 MiB of metadata, 8 million empty people, a name of 16 MiB",
+           hostile.large_messages, 3, name="large_messages_tls", tls=True),
     Attack("16 MiB messages without end", "as fast as they are read", hostile.endless_messages, 8,
            "more than 64 MiB within 10 s", cuts=True),
     Attack("a message in pieces without end", "pieces of 1 MiB as fast as they are read",
            hostile.endless_pieces, 60, "a message of more than 16 MiB", cuts=True),
     Attack("small messages without end", "pongs as fast as they are read", hostile.small_messages,
-           20000, "more than 10,000 messages within 10 s", cuts=True),
+           20000, "more than 10,000 messages or pieces", cuts=True),
+    Attack("WebSocket pings without end", "empty ones as fast as they are read; nobody reads the pongs",
+           hostile.endless_pings, 2000, "more than 1,000 pings and pongs within 10 s", cuts=True),
+    Attack("WebSocket pings without end over TLS", "empty ones as fast as they are read; nobody reads the "
+           "pongs", hostile.endless_pings, 2000, "more than 1,000 pings and pongs within 10 s",
+           name="endless_pings_tls", cuts=True, tls=True),
+    Attack("WebSocket pongs without end", "empty ones as fast as they are read", hostile.endless_pongs,
+           2000, "more than 1,000 pings and pongs within 10 s", cuts=True),
+    Attack("empty pieces of a message without end", "as fast as they are read",
+           hostile.endless_empty_pieces, 20000, "more than 10,000 messages or pieces", cuts=True),
     Attack("offers without end", "900 good ones a second", hostile.endless_offers, 4500,
            "more than ten offers a second"),
     Attack("answers that nobody reads", "offers of 1,000 sections, four a second",
@@ -107,11 +121,30 @@ def sent_enough(serve, server, attack):
     )
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tls")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+         "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+         folder / "key.pem", "-out", folder / "certificate.pem"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return folder
+
+
+def tls_of(certificate):
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate / "certificate.pem", certificate / "key.pem")
+    return context
+
+
 @pytest.fixture
-def scene(embedded, tmp_path):
+def scene(embedded, tmp_path, certificate):
     """A good room with its recording, and a service that records both."""
     good = embedded(publishers=["alice,fps=30"])
-    with Serve(good, tmp_path / "serve", log_level="info") as serve:
+    env = {"ROOMTAPE_LIVEKIT_CA_FILE": str(certificate / "certificate.pem")}
+    with Serve(good, tmp_path / "serve", log_level="info", env=env) as serve:
         assert serve.start("good", room=EmbeddedRoom.ROOM).status == 200
         yield serve
         assert serve.process.poll() is None, f"the process ended:\n{serve.log()[-3000:]}"
@@ -150,11 +183,13 @@ def expect_good(serve, attack, server, row):
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=[a.name or a.run.__name__ for a in ATTACKS])
-def test_server(embedded, scene, fault_row, attack):
+def test_server(embedded, scene, certificate, fault_row, attack):
     row = fault_row("hostile", attack.fault, made=attack.made, asked=f"at most {CEILING_MIB} MiB; "
                     "the recording goes on; another of the same service does not notice")  # fmt: skip
     bad = embedded(*attack.room, publishers=["bob,fps=30"])
-    server = hostile.HostileServer(bad, attack.run, attack.relays)
+    server = hostile.HostileServer(
+        bad, attack.run, attack.relays, tls_of(certificate) if attack.tls else None
+    )
     try:
         answer = scene.start("victim", room=EmbeddedRoom.ROOM, url=server.url, token=token())
         assert answer.status == 200, answer

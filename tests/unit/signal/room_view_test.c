@@ -181,6 +181,55 @@ static void test_track_values(void)
     tear_down(&fixture);
 }
 
+static void update_layers(RoomView *view, const uint32_t *heights, unsigned count)
+{
+    Livekit__VideoLayer layers[PUBLICATION_MAX_LAYERS], *pointers[PUBLICATION_MAX_LAYERS];
+    for (unsigned i = 0; i < count; i++) {
+        livekit__video_layer__init(&layers[i]);
+        layers[i].width = heights[i] * 16 / 9;
+        layers[i].height = heights[i];
+        pointers[i] = &layers[i];
+    }
+    Livekit__TrackInfo video = LIVEKIT__TRACK_INFO__INIT;
+    Livekit__TrackInfo *tracks[] = {&video};
+    video.sid = (char *)"TR_v";
+    video.type = LIVEKIT__TRACK_TYPE__VIDEO;
+    video.simulcast = 1;
+    video.n_layers = count;
+    video.layers = pointers;
+    Livekit__ParticipantInfo info = LIVEKIT__PARTICIPANT_INFO__INIT;
+    Livekit__ParticipantInfo *infos[] = {&info};
+    info.sid = (char *)"PA_1";
+    info.identity = (char *)"ann";
+    info.n_tracks = 1;
+    info.tracks = tracks;
+    room_view_update(view, infos, 1);
+}
+
+static void test_layers(void)
+{
+    static const struct {
+        uint32_t heights[3];
+        unsigned count;
+        bool is_change;
+    } cases[] = {
+        {{180, 360, 720}, 3, true}, {{180, 360, 720}, 3, false}, {{180, 360}, 2, true},
+        {{180, 540}, 2, true},      {{180, 540}, 2, false},
+    };
+    Fixture fixture;
+    set_up(&fixture);
+    update_layers(fixture.view, NULL, 0);
+    for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+        g_string_truncate(fixture.events, 0);
+        update_layers(fixture.view, cases[i].heights, cases[i].count);
+        g_assert_cmpstr(fixture.events->str, ==, cases[i].is_change ? "~TR_v " : "");
+        const Publication *track = room_view_find_track(fixture.view, "TR_v", NULL);
+        g_assert_cmpuint(track->layer_count, ==, cases[i].count);
+        g_assert_cmpuint(track->layers[1].height, ==, cases[i].heights[1]);
+    }
+    tear_down(&fixture);
+}
+
 static void test_limits(void)
 {
     Fixture fixture;
@@ -284,6 +333,7 @@ void room_view_test_add(void)
 {
     g_test_add_func("/room_view/updates", test_updates);
     g_test_add_func("/room_view/track_values", test_track_values);
+    g_test_add_func("/room_view/layers", test_layers);
     g_test_add_func("/room_view/limits", test_limits);
     g_test_add_func("/room_view/track_limit", test_track_limit);
     g_test_add_func("/room-view/limit-of-all-tracks", test_limit_of_all_tracks);

@@ -141,10 +141,14 @@ static void on_joined(void *owner, const SignalJoin *join)
     }
 }
 
-static void on_resumed(void *owner)
+static void on_resumed(void *owner, const SignalIceServer *servers, unsigned server_count)
 {
     Fixture *fixture = owner;
-    g_string_append(fixture->events, "resumed ");
+    g_string_append(fixture->events, "resumed");
+    for (unsigned i = 0; i < server_count; i++)
+        g_string_append_printf(fixture->events, "/%s %s %s", servers[i].url, servers[i].username,
+                               servers[i].credential);
+    g_string_append_c(fixture->events, ' ');
 }
 
 static void on_offer(void *owner, const char *sdp, uint32_t id, GHashTable *mids)
@@ -581,14 +585,25 @@ static void test_resume(void)
     lose_and_resume(&fixture);
     await_socket(&fixture);
     g_assert_cmpstr(fixture.queries->str, ==, "reconnect=1&sid=PA_self&reconnect_reason=1 ");
+    char *urls[] = {(char *)"turn:a", (char *)"turn:b"};
+    Livekit__ICEServer ice = LIVEKIT__ICESERVER__INIT;
+    ice.n_urls = 2;
+    ice.urls = urls;
+    ice.username = (char *)"new";
+    ice.credential = (char *)"secret";
+    Livekit__ICEServer *ices[] = {&ice};
     Livekit__ReconnectResponse reconnect = LIVEKIT__RECONNECT_RESPONSE__INIT;
+    reconnect.n_ice_servers = 1;
+    reconnect.ice_servers = ices;
     Livekit__SignalResponse response = LIVEKIT__SIGNAL_RESPONSE__INIT;
     response.message_case = LIVEKIT__SIGNAL_RESPONSE__MESSAGE_RECONNECT;
     response.reconnect = &reconnect;
     server_send(&fixture, &response);
     run_until_event(&fixture, "resumed");
     /* the table stays: nobody comes anew */
-    g_assert_cmpstr(fixture.events->str, ==, "joined:demo/RM_1/PA_self/2 +ann resumed ");
+    g_assert_cmpstr(fixture.events->str, ==,
+                    "joined:demo/RM_1/PA_self/2 +ann "
+                    "resumed/turn:a new secret/turn:b new secret ");
     /* a second one means nothing, and the session goes on as before */
     server_send(&fixture, &response);
     Livekit__SessionDescription offer = LIVEKIT__SESSION_DESCRIPTION__INIT;

@@ -454,6 +454,43 @@ static void test_ice_restart(void)
     pair_clear(&pair);
 }
 
+static void set_ice_server(PeerEnd *end, void *url)
+{
+    const PeerIceServer server = {.url = url, .username = NULL, .credential = NULL};
+    peer_set_ice_servers(end->peer, &server, 1);
+}
+
+static int bind_stun_server(char **ret_url)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = inet_addr("127.0.0.1")};
+    socklen_t size = sizeof address;
+    const int fd = socket(AF_INET, SOCK_DGRAM, 0);
+    g_assert_cmpint(bind(fd, (struct sockaddr *)&address, size), ==, 0);
+    getsockname(fd, (struct sockaddr *)&address, &size);
+    *ret_url = g_strdup_printf("stun:127.0.0.1:%d", ntohs(address.sin_port));
+    return fd;
+}
+
+/* Servers that come later are asked at the restart, and not before. */
+static void test_new_ice_servers(void)
+{
+    Pair pair = connected_pair();
+    g_autofree char *url = NULL;
+    const int fd = bind_stun_server(&url);
+    uint8_t request[1500];
+    peer_end_run(pair.client, set_ice_server, url);
+    g_assert_cmpint(recv(fd, request, sizeof request, MSG_DONTWAIT), ==, -1);
+    restart(&pair);
+    const struct timeval patience = {.tv_sec = PEER_END_PATIENCE_S};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    g_assert_cmpint(recv(fd, request, sizeof request, 0), >=, 20);
+    g_assert_cmpint(request[0] << 8 | request[1], ==, 0x0001); /* a binding request */
+    g_assert_true(wait_for_completions(pair.client, 2));
+    expect_media(&pair);
+    close(fd);
+    pair_clear(&pair);
+}
+
 static void test_same_description_again(void)
 {
     Pair pair = connected_pair();
@@ -524,20 +561,113 @@ static void probe(PeerEnd *end, void *ret_was_sent)
     *(bool *)ret_was_sent = peer_probe(end->peer);
 }
 
-/* Nothing else flows: what comes is the answer. */
-static void test_probe(void)
+/* Nothing else flows: what comes are the answers. */
+static void expect_answers(PeerEnd *end)
 {
-    Pair pair = connected_pair();
     bool was_sent = false;
     const gint64 deadline = g_get_monotonic_time() + PEER_END_PATIENCE_S * G_USEC_PER_SEC;
-    const uint64_t before = peer_end_stats(pair.client).datagrams;
-    while (peer_end_stats(pair.client).datagrams < before + 20) {
+    const uint64_t before = peer_end_stats(end).datagrams;
+    while (peer_end_stats(end).datagrams < before + 20) {
         g_assert_cmpint(g_get_monotonic_time(), <, deadline);
-        peer_end_run(pair.client, probe, &was_sent);
+        peer_end_run(end, probe, &was_sent);
         g_usleep(1000);
     }
     g_assert_true(was_sent);
+}
+
+static void test_probe(void)
+{
+    Pair pair = connected_pair();
+    expect_answers(pair.client);
+    expect_answers(pair.server);
     pair_clear(&pair);
+}
+
+static void lose_sctp(PeerEnd *end, void *argument)
+{
+    (void)argument;
+    peer_lose_sctp_for_test(end->peer);
+}
+
+static void restart_whole(Pair *pair, unsigned completions)
+{
+    restart(pair);
+    g_assert_true(wait_for_completions(pair->client, completions));
+    g_assert_true(wait_for_completions(pair->server, completions));
+}
+
+/* The server's side of the association is gone without a word, and ICE finds the path again and
+ * again: it is not the path that is silent. */
+static void lose_sctp_and_restart(Pair *pair)
+{
+    bool counts = false;
+    expect_answers(pair->client);
+    peer_end_run(pair->server, lose_sctp, NULL);
+    peer_end_run(pair->client, probe, &counts);
+    g_assert_true(counts);
+    restart_whole(pair, 2);
+    restart_whole(pair, 3);
+}
+
+static void test_probe_without_sctp(void)
+{
+    Pair pair = connected_pair();
+    lose_sctp_and_restart(&pair);
+    expect_answers(pair.client);
+    peer_end_run(pair.client, lose_sctp, NULL);
+    expect_answers(pair.client);
+    expect_media(&pair);
+    pair_clear(&pair);
+}
+
+/* There libnice reads the socket, and keeps the answers to itself. */
+static void test_no_probe_over_tcp(void)
+{
+    static const PeerConfig server = {.is_server = true, .loopback_only = true, .tcp_only = true};
+    static const PeerConfig client = {.loopback_only = true, .tcp_only = true};
+    Pair pair = pair_new(&server, &client);
+    bool counts = true;
+    peer_end_join(pair.server, pair.client, false);
+    expect_connected(&pair);
+    lose_sctp_and_restart(&pair);
+    peer_end_run(pair.client, probe, &counts);
+    g_assert_false(counts);
+    expect_media(&pair);
+    pair_clear(&pair);
+}
+
+static void expect_datagrams(PeerEnd *end, uint64_t wanted)
+{
+    const gint64 deadline = g_get_monotonic_time() + PEER_END_PATIENCE_S * G_USEC_PER_SEC;
+    while (peer_end_stats(end).datagrams < wanted) {
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        g_thread_yield();
+    }
+}
+
+/* Restarts that nobody asked about in between say nothing against the association. */
+static void test_probe_after_restarts(void)
+{
+    Pair pair = connected_pair();
+    expect_answers(pair.client);
+    bool counts = false;
+    for (unsigned completions = 2; completions < 5; completions++) {
+        const uint64_t before = peer_end_stats(pair.client).datagrams;
+        restart_whole(&pair, completions);
+        expect_datagrams(pair.client, before + 1);
+    }
+    peer_end_run(pair.client, probe, &counts);
+    g_assert_true(counts);
+    pair_clear(&pair);
+}
+
+static void test_no_probe_before(void)
+{
+    bool was_sent = true;
+    PeerEnd *end = peer_end_new(&client_config);
+    peer_end_run(end, probe, &was_sent);
+    g_assert_false(was_sent);
+    peer_end_free(end);
 }
 
 /* Trickle: neither side ever says that it has no more candidates. */
@@ -686,7 +816,12 @@ void peer_test_add(void)
     g_test_add_func("/peer/no_common_profile", test_no_common_profile);
     g_test_add_func("/peer/wrong_password", test_wrong_password);
     g_test_add_func("/peer/servers", test_servers);
+    g_test_add_func("/peer/new_ice_servers", test_new_ice_servers);
     g_test_add_func("/peer/probe", test_probe);
+    g_test_add_func("/peer/probe_without_sctp", test_probe_without_sctp);
+    g_test_add_func("/peer/probe_after_restarts", test_probe_after_restarts);
+    g_test_add_func("/peer/no_probe_over_tcp", test_no_probe_over_tcp);
+    g_test_add_func("/peer/no_probe_before", test_no_probe_before);
     g_test_add_func("/peer/candidates", test_candidates);
     g_test_add_func("/peer/gathering", test_gathering);
     g_test_add_func("/peer/gathering_everywhere", test_gathering_everywhere);

@@ -6,7 +6,9 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     parts_test_add();
+    sctp_test_add();
     srtp_gcm_test_add();
+    stun_probe_test_add();
     peer_test_add();
     return g_test_run();
 }

@@ -3,4 +3,6 @@
 
 void peer_test_add(void);
 void parts_test_add(void);
+void sctp_test_add(void);
 void srtp_gcm_test_add(void);
+void stun_probe_test_add(void);
