@@ -46,15 +46,27 @@ static void release_slot(WebRTCRecorder *recorder, TrackContext *track)
     track->holds_encode_slot = false;
 }
 
+void recorder_pass_through(TrackContext *track, const char *why)
+{
+    track->plan.treatment = TREATMENT_PASSTHROUGH;
+    track->plan.codec = track->announced;
+    g_snprintf(track->plan.why, sizeof track->plan.why, "It goes as published: %s.", why);
+}
+
 static void on_failed(void *owner, unsigned track_id, const char *sentence)
 {
     WebRTCRecorder *recorder = owner;
     TrackContext *track = recorder_track(recorder, track_id);
     g_autofree char *name = recorder_track_name(track);
     release_slot(recorder, track);
+    track->encoder_failed = true;
+    recorder_pass_through(track, "its encoder failed");
+    /* what came before went into the encoder, and the rest refers to it */
+    if (track->kind == TRACK_VIDEO)
+        on_need_keyframe(recorder, track_id);
     recorder_note(recorder, "The %s goes on as published: its encoder failed.", name);
     recorder_fail_track(recorder, track, CODE_ENCODER_FAILED,
-                        "%s The %s was recorded as published, in Matroska.", sentence, name);
+                        "%s From then on the %s was recorded as published.", sentence, name);
 }
 
 /* ---- life ---- */
@@ -77,9 +89,7 @@ static bool go_without(WebRTCRecorder *recorder, TrackContext *track, const char
         return false;
     }
     track->goes_without_encoder = true;
-    track->plan.treatment = TREATMENT_PASSTHROUGH;
-    track->plan.codec = track->announced;
-    g_snprintf(track->plan.why, sizeof track->plan.why, "It goes as published: %s.", why);
+    recorder_pass_through(track, why);
     recorder_note(recorder, "The %s goes as published: %s.", name, why);
     return true;
 }
@@ -192,6 +202,7 @@ void recorder_copy_encoder(const TrackContext *track, TrackStatus *status, int64
     if (!track->encoder)
         return;
     const TrackEncoderStats stats = track_encoder_stats(track->encoder);
+    status->file_codec = track->encoder_codec;
     status->encoder_settings = track->encoder_settings;
     status->encoded_frames = stats.frames_out;
     status->undecodable_frames = stats.undecodable;

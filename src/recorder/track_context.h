@@ -32,6 +32,7 @@ typedef struct {
     TrackEncoder *encoder; /* between `encode_queue` and `queue`; NULL: as published */
     BoundedQueue *encode_queue;
     bool goes_without_encoder; /* none was to be had when it began */
+    bool encoder_failed;       /* what goes into `encode_queue` comes out as it is */
     bool is_diverted; /* frames go to `encode_queue`: to the encoder, or to wait for the plan */
     Codec encoder_codec;
     EncoderSettings encoder_settings;

@@ -203,7 +203,16 @@ def test_an_encoder_that_fails(server, room, publisher, tmp_path, fault):
             assert verdicts[0].video.codec == "h264" and verdicts[0].video.last > verdicts[0].video.first
         assert sum(len(v.video.times) for v in verdicts) > 60
         assert max(v.audio.longest_hole for v in verdicts if v.audios) < 0.03
-        expect_balanced(serve.status(room).json)
+        status = serve.status(room).json
+        if fault != "open":
+            # The rest refers to what went into the encoder: a key frame is asked for at once.
+            began = [file["room_offset"] + v.video.times[0] for file, v in zip(status["files"], verdicts)]
+            missing = began[-1] - (began[0] + verdicts[0].video.times[-1] - verdicts[0].video.times[0])
+            assert missing < 2, (missing, status["files"])
+        video = next(track for track in status["tracks"].values() if track["kind"] == "video")
+        assert video["treatment"] == "passthrough" and "encoder failed" in video["why"], video
+        assert video["encoder"]["codec"] == "H264", video
+        expect_balanced(status)
 
 
 def test_a_picture_that_takes_too_long(server, room, publisher, tmp_path):
@@ -224,6 +233,19 @@ def test_a_picture_that_takes_too_long(server, room, publisher, tmp_path):
         verdict = expect_plays(ended["output_path"])
         assert verdict.audio.longest_hole < 0.03
         expect_balanced(serve.status(room).json)
+
+
+def test_an_encoder_that_begins_slowly(server, room, publisher, tmp_path):
+    """The very first picture takes too long, before there is any file: it is waited for."""
+    publisher(codec="vp8", publish=["video"], **SMALL)
+    env = faulty("slow 1 2000", ROOMTAPE_TIMEOUTS_ENCODE_TIMEOUT="400ms")
+    with Serve(server, tmp_path, env=env) as serve:
+        answer = serve.start(room, output_format="h264")
+        assert answer.status == 200 and answer.json["state"] == "recording", answer
+        serve.wait_status(room, lambda s: s["stats"]["video_frames"] > 30)
+        ended = serve.stop(room).json
+        assert (ended["outcome"], ended["code"]) == ("partial", "encoder_behind"), ended
+        expect_plays(ended["output_path"])
 
 
 def test_an_encoder_that_hangs(server, room, publisher, tmp_path):
