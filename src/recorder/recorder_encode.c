@@ -6,6 +6,7 @@
 
 #define PCM_BITRATE (48000 * 2 * 16)
 #define ENCODER_POOL_BYTES (32U << 20)
+#define ENCODER_KEPT_NS (10 * NS_PER_SECOND)
 #define BEHIND_SHOWN_NS (5 * NS_PER_SECOND)
 
 /* ---- settings ---- */
@@ -90,6 +91,8 @@ static bool go_without(WebRTCRecorder *recorder, TrackContext *track, const char
     }
     track->goes_without_encoder = true;
     recorder_pass_through(track, why);
+    if (track->encoder)
+        track_encoder_bypass(track->encoder, true);
     recorder_note(recorder, "The %s goes as published: %s.", name, why);
     return true;
 }
@@ -136,13 +139,19 @@ static TrackEncoder *make_encoder(WebRTCRecorder *recorder, TrackContext *track)
 
 bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
 {
-    if (track->plan.treatment != TREATMENT_TRANSCODE || track->encoder)
+    if (track->plan.treatment != TREATMENT_TRANSCODE)
+        return true;
+    if (track->encoder && (track->holds_encode_slot || track->kind != TRACK_VIDEO))
         return true;
     if (!take_slot(recorder, track)) {
         const EncodeSlots *slots = recorder->environment.encode_slots;
         char why[64];
         g_snprintf(why, sizeof why, "%u of %u encoders are at work", slots->used, slots->max);
         return go_without(recorder, track, why);
+    }
+    if (track->encoder) { /* whoever is back */
+        track_encoder_bypass(track->encoder, false);
+        return true;
     }
     track->encoder = make_encoder(recorder, track);
     if (!track->encoder) {
@@ -183,12 +192,22 @@ static void check_behind(WebRTCRecorder *recorder, TrackContext *track, int64_t 
                         track->encoder_settings.encoder, name);
 }
 
+/* Whoever publishes anew, or comes back soon, finds the encoder still there. */
+static bool is_gone(const WebRTCRecorder *recorder, const TrackContext *track, int64_t now_ns)
+{
+    return !track->published && !recorder_is_reconnecting(recorder) &&
+           now_ns - track->removed_ns > ENCODER_KEPT_NS;
+}
+
 void recorder_check_encoders(WebRTCRecorder *recorder, int64_t now_ns)
 {
     for (unsigned i = 0; i < recorder->tracks->len; i++) {
         TrackContext *track = recorder->tracks->pdata[i];
-        if (track->encoder)
-            check_behind(recorder, track, now_ns);
+        if (!track->encoder)
+            continue;
+        check_behind(recorder, track, now_ns);
+        if (is_gone(recorder, track, now_ns))
+            release_slot(recorder, track);
     }
 }
 

@@ -164,6 +164,52 @@ def test_no_encoder_is_free(server, room, publisher, tmp_path):
         assert serve.stop("fourth").json["outcome"] == "complete"
 
 
+def test_somebody_who_left_encodes_nothing(server, room, publisher, tmp_path):
+    """Ten seconds after, the encoder is free; who comes back then without one goes as published."""
+    publisher("keeper", publish=["audio"])
+    alice = publisher("alice", codec="vp8", **SMALL)
+    with Serve(server, tmp_path, env={"ROOMTAPE_ENCODING_MAX_ENCODES": "1"}) as serve:
+
+        def camera(identity):
+            tracks = serve.status(room).json["tracks"].values()
+            return next((t for t in tracks if (t["identity"], t["kind"]) == (identity, "video")), None)
+
+        def wait_frames(identity, count):
+            serve.wait_status(room, lambda s: (camera(identity) or {}).get("frames_written", 0) > count, 40)
+
+        assert serve.start(room, output_format="h264").status == 200
+        wait_frames("alice", 30)
+        alice.unpublish("video")
+        # Everything of the first ten seconds is refused, then it is free for another recording.
+        publisher("carl", codec="vp8", room=f"{room}-other", **SMALL)
+        answers = []
+
+        def is_free(_):
+            answers.append(serve.start(f"other-{len(answers)}", room=f"{room}-other", output_format="h264"))
+            return answers[-1].status == 200
+
+        serve.wait_status(room, is_free, 20)
+        assert {a.json["code"] for a in answers[:-1]} == {"no_capacity"}
+        before = camera("alice")["frames_written"]
+        alice.publish("video")
+        wait_frames("alice", before + 30)
+        back = camera("alice")
+        assert back["treatment"] == "passthrough" and "1 of 1" in back["why"], back
+        assert serve.stop(f"other-{len(answers) - 1}").json["outcome"] == "complete"
+        alice.unpublish("video")
+        before = back["frames_written"]
+        alice.publish("video")
+        wait_frames("alice", before + 60)
+        assert camera("alice")["treatment"] == "transcode", camera("alice")
+        ended = serve.stop(room).json
+        assert ended["outcome"] == "complete", ended
+        verdicts = [expect_plays(path) for path in ended["outputs"] if "-alice-" in path]
+        pictures = [v.video.codec for v in verdicts if v.videos]
+        assert pictures == ["h264", "vp8", "h264"], ended["outputs"]
+        assert all(v.video.unreadable == 0 for v in verdicts if v.videos)
+        expect_balanced(serve.status(room).json)
+
+
 def test_an_encoder_that_is_too_slow(server, room, publisher, tmp_path):
     """Pictures are left out, the sound is whole, and it is told."""
     publisher(codec="vp8", width=1280, height=720, fps=30, noise=8, bitrate=3_000_000)
