@@ -124,15 +124,14 @@ static void on_encoded(void *owner, Frame *frame)
 
 /* ---- in ---- */
 
-static bool open_pictures(TrackEncoder *encoder)
+static bool open_pictures(TrackEncoder *encoder, const AVFrame *first)
 {
     if (encoder->pictures != NULL)
         return true;
     const TrackEncoderConfig *config = &encoder->config;
     int error = 0;
-    encoder->pictures =
-        picture_encoder_new(config->codec, picture_fitter_size(encoder->fitter), &config->settings,
-                            config->pool, (EncoderOut){encoder, on_encoded}, &error);
+    encoder->pictures = picture_encoder_new(config->codec, first, &config->settings, config->pool,
+                                            (EncoderOut){encoder, on_encoded}, &error);
     if (encoder->pictures == NULL)
         fail(encoder, "does not start", error);
     return encoder->pictures != NULL;
@@ -141,7 +140,7 @@ static bool open_pictures(TrackEncoder *encoder)
 /* NULL: there is nothing to show. */
 static void push_picture(TrackEncoder *encoder, const AVFrame *fitted)
 {
-    if (fitted == NULL || !open_pictures(encoder))
+    if (fitted == NULL || !open_pictures(encoder, fitted))
         return;
     if (atomic_exchange(&encoder->key_requested, false))
         picture_encoder_request_key(encoder->pictures);

@@ -2,6 +2,8 @@
 
 import collections
 
+import av
+import numpy as np
 import pytest
 
 from harness.expect import (
@@ -306,3 +308,16 @@ def test_an_encoder_that_hangs(server, room, publisher, tmp_path):
         assert len(verdict.video.times) > 20 and verdict.audio.longest_hole < 0.03
         assert serve.start("next", room=room, output_format="auto").status == 200
         assert serve.stop("next").json["outcome"] == "complete"
+
+
+@pytest.mark.parametrize("wanted", ["h264", "vp9"])
+def test_colours(serve, room, publisher, wanted):
+    """A player would take what is as large as HD and says nothing for BT.709, which VP8 never is."""
+    publisher(codec="vp8", width=1280, height=720, fps=10, bitrate=1_500_000, tint=[90, 200])
+    serve.start(room, output_format=wanted, video_quality="medium", duration="3s")
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 20)
+    with av.open(status["output_path"]) as container:
+        *_, picture = container.decode(video=0)
+    assert (picture.colorspace, picture.color_range) in {(5, 1), (6, 1)}, "BT.601, limited range"
+    blue, red = (np.frombuffer(picture.planes[plane], np.uint8).mean() for plane in (1, 2))
+    assert abs(blue - 90) < 8 and abs(red - 200) < 8, (blue, red)
