@@ -138,6 +138,18 @@ def test_a_layer_that_fits_costs_nothing(serve, room, publisher):
     expect_balanced(status)
 
 
+def test_a_spatial_layer_of_another_size_than_told(serve, room, publisher):
+    """Spatial layers halve, whatever sizes were announced: none that the preset allows is left out."""
+    publisher(codec="vp9", simulcast=True, width=1920, height=1080, fps=10, bitrate=2_500_000)
+    serve.start(room, output_format="webm", video_quality="low", duration="5s")
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 25)
+    assert treatments(status)["video"] == "layer", status["tracks"]
+    verdict = expect_plays(status["output_path"])
+    assert verdict.video.sizes <= {(960, 540), (480, 270)}, verdict.video.sizes
+    assert verdict.video.times[0] - verdict.audio.start < 2, verdict.video.times[:3]
+    expect_balanced(status)
+
+
 def test_too_large_without_a_layer(serve, room, publisher):
     publisher(codec="h264", width=1080, height=1920, fps=5, bitrate=1_500_000)
     serve.start(room, output_format="mkv", video_quality="low", duration="6s")
