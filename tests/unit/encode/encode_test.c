@@ -428,6 +428,23 @@ static void test_broken_picture(void)
     bench_free(bench);
 }
 
+/* A publisher decides how large pictures are, and with it how much memory they take. */
+static void test_huge_picture(void)
+{
+    Decoded decoded = {0};
+    Pool *pool = pool_new(POOL_BYTES);
+    FrameDecoder *decoder = frame_decoder_new((FrameDecoderOut){&decoded, count_decoded});
+    TestMedia *media = test_media_new(pool, CODEC_H264, 8704, 4352);
+    Frame *frame = test_media_next(media, START_NS, true);
+    g_assert_true(frame_decoder_push(decoder, frame));
+    frame_decoder_flush(decoder);
+    g_assert_cmpuint(decoded.count, ==, 0);
+    frame_unref(frame);
+    test_media_free(media);
+    frame_decoder_free(decoder);
+    pool_unref(pool);
+}
+
 static void test_no_encoder(void)
 {
     Bench *bench = bench_new(CODEC_H264, "libnothing", "", (PictureSize){0, 0});
@@ -537,6 +554,7 @@ int main(int argc, char **argv)
     g_test_add_func("/encode/pictures/size-and-codec-change", test_size_and_codec_change);
     g_test_add_func("/encode/black", test_black);
     g_test_add_func("/encode/pictures/broken", test_broken_picture);
+    g_test_add_func("/encode/pictures/huge", test_huge_picture);
     g_test_add_func("/encode/pictures/no-encoder", test_no_encoder);
     g_test_add_func("/encode/sound/every-codec", test_sound);
     g_test_add_func("/encode/sound/hole", test_hole_in_sound);
