@@ -68,6 +68,7 @@ static void on_failed(void *owner, unsigned track_id, const char *sentence)
     recorder_note(recorder, "The %s goes on as published: its encoder failed.", name);
     recorder_fail_track(recorder, track, CODE_ENCODER_FAILED,
                         "%s From then on the %s was recorded as published.", sentence, name);
+    track->encoder_outcome = track->outcome;
 }
 
 /* ---- life ---- */
@@ -190,6 +191,7 @@ static void check_behind(WebRTCRecorder *recorder, TrackContext *track, int64_t 
                         "quicker encoding speed, a lower preset, fewer recordings at the same "
                         "time, or the format mkv or auto, which keep what is published.",
                         track->encoder_settings.encoder, name);
+    track->encoder_outcome = track->outcome;
 }
 
 /* Whoever publishes anew, or comes back soon, finds the encoder still there. */

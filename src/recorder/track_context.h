@@ -37,8 +37,9 @@ typedef struct {
     Codec encoder_codec;
     EncoderSettings encoder_settings;
     bool holds_encode_slot;
-    uint64_t encoder_lost; /* frames that it had no time for */
-    int64_t behind_ns;     /* when that was noticed last */
+    Outcome encoder_outcome; /* what it failed in, over all publications */
+    uint64_t encoder_lost;   /* frames that it had no time for */
+    int64_t behind_ns;       /* when that was noticed last */
 
     /* the publication that carries it now, or carried it last */
     char *sid, *participant_sid;

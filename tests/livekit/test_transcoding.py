@@ -276,8 +276,9 @@ def test_an_encoder_that_fails(server, room, publisher, tmp_path, fault):
 
 
 def test_a_picture_that_takes_too_long(server, room, publisher, tmp_path):
-    """encode_timeout: it is counted, the references are made anew, the sound does not notice."""
-    publisher(codec="vp8", **SMALL)
+    """encode_timeout: it is counted, the references are made anew, the sound does not notice. Who comes
+    back then has not been recorded whole."""
+    alice = publisher(codec="vp8", **SMALL)
     env = faulty("slow 20 1500", ROOMTAPE_TIMEOUTS_ENCODE_TIMEOUT="400ms")
     with Serve(server, tmp_path, env=env) as serve:
         assert serve.start(room, output_format="h264").status == 200
@@ -287,6 +288,9 @@ def test_a_picture_that_takes_too_long(server, room, publisher, tmp_path):
         late = next(t for t in status["tracks"].values() if t["kind"] == "video")
         assert late["code"] == "encoder_behind" and late["encoder"]["timeouts"] == 1, late
         frames = status["stats"]["video_frames"]
+        frames = serve.wait_status(room, lambda s: s["stats"]["video_frames"] > frames + 30)["stats"]["video_frames"]
+        alice.unpublish("video")
+        alice.publish("video")
         serve.wait_status(room, lambda s: s["stats"]["video_frames"] > frames + 30)
         ended = serve.stop(room).json
         assert (ended["outcome"], ended["code"]) == ("partial", "encoder_behind"), ended
