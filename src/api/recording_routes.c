@@ -265,7 +265,7 @@ void recording_routes_start(RecordingRoutes *routes, SoupServerMessage *message,
     bool wait;
     request->format = routes->config->format;
     request->quality = routes->config->quality;
-    if (!start_request_read(body, request, &wait, &refusal)) {
+    if (!start_request_read(body, routes->config->encodings, request, &wait, &refusal)) {
         answer_outcome(message, &refusal);
         return;
     }

@@ -17,6 +17,7 @@
 typedef struct {
     RecordingRequest *request;
     JsonObject *encoder; /* borrowed from the body; NULL: none */
+    const EncoderSettings *configured;
     bool wait, discards, holds;
     Outcome *refusal;
 } Reading;
@@ -182,29 +183,42 @@ static char *option_text(JsonNode *node)
     return g_strdup(g_ascii_formatd(text, sizeof text, "%.15g", json_node_get_double(node)));
 }
 
-static bool take_encoder(Reading *reading)
+/* Those that choose an encoder, or the others: a JSON object has no order. */
+static bool take_options(Reading *reading, EncoderSettings *settings, bool of_choice, GString *text)
 {
-    const Format *format = reading->request->format;
-    const Encoding encoding = format_main_encoding(format);
-    EncoderSettings settings = encoder_settings_default(encoding);
-    g_autoptr(GString) text = g_string_new(NULL);
+    const Encoding encoding = format_main_encoding(reading->request->format);
     char problem[OUTCOME_SENTENCE_MAX];
     JsonObjectIter iterator;
     const char *name;
     JsonNode *node;
+    json_object_iter_init_ordered(&iterator, reading->encoder);
+    while (json_object_iter_next_ordered(&iterator, &name, &node)) {
+        if (encoder_settings_is_choice(name) != of_choice)
+            continue;
+        g_autofree char *value = option_text(node);
+        if (!encoder_settings_set(settings, encoding, name, value, problem, sizeof problem))
+            return refuse(reading->refusal, "%s", problem);
+        g_string_append_printf(text, "%s=%s ", name, value);
+    }
+    return true;
+}
+
+static bool take_encoder(Reading *reading)
+{
+    const Format *format = reading->request->format;
+    const Encoding encoding = format_main_encoding(format);
+    g_autoptr(GString) text = g_string_new(NULL);
     if (reading->encoder == NULL)
         return true;
     if (encoding == ENCODING_NONE)
         return refuse(reading->refusal,
                       "The format \"%s\" never encodes, so it has no encoder options.",
                       format->name);
-    json_object_iter_init_ordered(&iterator, reading->encoder);
-    while (json_object_iter_next_ordered(&iterator, &name, &node)) {
-        g_autofree char *value = option_text(node);
-        if (!encoder_settings_set(&settings, encoding, name, value, problem, sizeof problem))
-            return refuse(reading->refusal, "%s", problem);
-        g_string_append_printf(text, "%s=%s ", name, value);
-    }
+    EncoderSettings settings = reading->configured != NULL ? reading->configured[encoding]
+                                                           : encoder_settings_default(encoding);
+    if (!take_options(reading, &settings, true, text) ||
+        !take_options(reading, &settings, false, text))
+        return false;
     reading->request->encoder_options = g_strdup(text->str);
     return true;
 }
@@ -406,10 +420,11 @@ static bool read_fields(Reading *reading, JsonObject *body, const Field *fields,
     return true;
 }
 
-bool start_request_read(JsonObject *body, RecordingRequest *request, bool *ret_wait,
-                        Outcome *ret_refusal)
+bool start_request_read(JsonObject *body, const EncoderSettings *configured,
+                        RecordingRequest *request, bool *ret_wait, Outcome *ret_refusal)
 {
-    Reading reading = {.request = request, .wait = true, .refusal = ret_refusal};
+    Reading reading = {
+        .request = request, .configured = configured, .wait = true, .refusal = ret_refusal};
     if (!read_fields(&reading, body, start_fields, G_N_ELEMENTS(start_fields)))
         return false;
     if (!take_encoder(&reading))

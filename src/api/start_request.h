@@ -8,9 +8,10 @@
 #include "recorder/recording_request.h"
 
 /* False with bad_request or codec_unsupported in `ret_refusal`. What the call leaves out keeps the
- * value that `request` has. `ret_wait` is whether the caller wants to wait. */
-bool start_request_read(JsonObject *body, RecordingRequest *request, bool *ret_wait,
-                        Outcome *ret_refusal);
+ * value that `request` has. Encoder options are looked at against the `configured` settings, by
+ * Encoding; NULL: the defaults. `ret_wait` is whether the caller wants to wait. */
+bool start_request_read(JsonObject *body, const EncoderSettings *configured,
+                        RecordingRequest *request, bool *ret_wait, Outcome *ret_refusal);
 
 /* The mint_id of such a call; NULL with bad_request. Free with g_free(). */
 char *stop_request_read(JsonObject *body, bool *ret_discards, Outcome *ret_refusal);

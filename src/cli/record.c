@@ -26,6 +26,9 @@ static const Flag record_flags[] = {
      "low, medium, high: ceilings for size and bit rate;\nsource: nothing is encoded"},
     {"encoder", "OPTIONS", NULL,
      "how the picture is encoded, such as 'speed=fast crf=21'\n(see encoding.h264 and others)"},
+    {"fallback", "source", NULL,
+     "what would have to be encoded and finds no encoder free\ngoes as published, instead of "
+     "ending it"},
     {"duration", "TIME", NULL, "stop after that time, such as 30s, 10m or 2h"},
     {"max-size", "SIZE", NULL, "stop before the files are larger together, such as 500MB or 1GiB"},
     {"audio-only", NULL, NULL, "leave out all video"},
@@ -88,6 +91,17 @@ static bool set_output(RecordingRequest *request, const Flags *flags, const Conf
     return true;
 }
 
+static bool set_fallback(RecordingRequest *request, const Flags *flags, GError **error)
+{
+    const char *text = flags_text(flags, "fallback");
+    request->falls_back = text != NULL && g_ascii_strcasecmp(text, "source") == 0;
+    if (text == NULL || request->falls_back)
+        return true;
+    g_autofree char *shown = g_strescape(text, NULL);
+    g_set_error(error, FLAGS_ERROR, 0, "--fallback can be source, not \"%.40s\".", shown);
+    return false;
+}
+
 static bool set_duration(RecordingRequest *request, const Flags *flags, GError **error)
 {
     const char *text = flags_text(flags, "duration");
@@ -136,8 +150,8 @@ static RecordingRequest *make_request(const Flags *flags, const Config *config, 
         g_set_error(error, FLAGS_ERROR, 0, "Which room? Give --room NAME.");
         return NULL;
     }
-    if (!set_output(request, flags, config, error) || !set_duration(request, flags, error) ||
-        !set_max_size(request, flags, error))
+    if (!set_output(request, flags, config, error) || !set_fallback(request, flags, error) ||
+        !set_duration(request, flags, error) || !set_max_size(request, flags, error))
         return NULL;
     return g_steal_pointer(&request);
 }

@@ -8,6 +8,10 @@
 #include "base/clock.h"
 #include "encode/av_codec_id.h"
 
+/* 8K. A VP8 header can ask for seven times as much, 400 MB a picture, of which decoders keep some.
+ */
+#define PIXELS_MAX (8192 * 4352)
+
 struct FrameDecoder {
     FrameDecoderOut out;
     Codec codec;
@@ -58,6 +62,7 @@ static bool open_context(FrameDecoder *decoder, Codec codec)
     require(context != NULL);
     context->pkt_timebase = (AVRational){1, (int)NS_PER_SECOND};
     context->thread_count = 1;
+    context->max_pixels = PIXELS_MAX;
     context->flags |= AV_CODEC_FLAG_LOW_DELAY;
     if (codec_kind(codec) == TRACK_AUDIO)
         describe_sound(context, codec);

@@ -18,7 +18,7 @@ struct PictureEncoder {
     EncoderOut out;
     EncoderSettings settings;
     Codec codec;
-    PictureSize size;
+    AVFrame *like; /* has the size and colours of all pictures, and no data */
     Pool *pool;
     AVCodecContext *context;
     AVPacket *packet;
@@ -111,8 +111,12 @@ static int open_context(PictureEncoder *encoder)
     AVCodecContext *context = avcodec_alloc_context3(found);
     require(context != NULL);
     encoder->context = context;
-    context->width = (int)encoder->size.width;
-    context->height = (int)encoder->size.height;
+    context->width = encoder->like->width;
+    context->height = encoder->like->height;
+    context->color_range = encoder->like->color_range;
+    context->colorspace = encoder->like->colorspace;
+    context->color_primaries = encoder->like->color_primaries;
+    context->color_trc = encoder->like->color_trc;
     context->pix_fmt = AV_PIX_FMT_YUV420P;
     context->time_base = TIME_BASE;
     context->framerate = (AVRational){(int)(encoder->rate * 1000), 1000};
@@ -124,15 +128,25 @@ static int open_context(PictureEncoder *encoder)
     return avcodec_open2(context, found, NULL);
 }
 
-PictureEncoder *picture_encoder_new(Codec codec, PictureSize size, const EncoderSettings *settings,
-                                    Pool *pool, EncoderOut out, int *ret_error)
+static AVFrame *like(const AVFrame *picture)
+{
+    AVFrame *frame = av_frame_alloc();
+    require(frame != NULL && av_frame_copy_props(frame, picture) >= 0);
+    frame->width = picture->width;
+    frame->height = picture->height;
+    return frame;
+}
+
+PictureEncoder *picture_encoder_new(Codec codec, const AVFrame *first,
+                                    const EncoderSettings *settings, Pool *pool, EncoderOut out,
+                                    int *ret_error)
 {
     PictureEncoder *encoder = calloc(1, sizeof *encoder);
     require(encoder != NULL);
     encoder->out = out;
     encoder->settings = *settings;
     encoder->codec = codec;
-    encoder->size = size;
+    encoder->like = like(first);
     encoder->rate = FIRST_RATE;
     encoder->pool = pool_ref(pool);
     encoder->packet = av_packet_alloc();
@@ -152,6 +166,7 @@ void picture_encoder_free(PictureEncoder *encoder)
     avcodec_free_context(&encoder->context);
     av_packet_free(&encoder->packet);
     av_frame_free(&encoder->picture);
+    av_frame_free(&encoder->like);
     pool_unref(encoder->pool);
     free(encoder);
 }
@@ -166,8 +181,8 @@ static void hand_on(PictureEncoder *encoder)
     frame->size = (size_t)packet->size;
     frame->codec = encoder->codec;
     frame->is_key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
-    frame->width = frame->is_key ? (uint16_t)encoder->size.width : 0;
-    frame->height = frame->is_key ? (uint16_t)encoder->size.height : 0;
+    frame->width = frame->is_key ? (uint16_t)encoder->like->width : 0;
+    frame->height = frame->is_key ? (uint16_t)encoder->like->height : 0;
     frame->pts_ns = av_rescale_q(packet->pts, TIME_BASE, (AVRational){1, (int)NS_PER_SECOND});
     frame->arrival_ns = frame->pts_ns;
     frame->packets = 1;

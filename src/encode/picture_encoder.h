@@ -5,7 +5,6 @@
 
 #include <libavutil/frame.h>
 
-#include "encode/picture_fitter.h"
 #include "flow/encoder_settings.h"
 #include "flow/frame.h"
 
@@ -16,9 +15,11 @@ typedef struct {
     void (*frame)(void *owner, Frame *frame); /* the reference is the callee's */
 } EncoderOut;
 
-/* NULL with FFmpeg's error when the encoder is not there or refuses its settings. */
-PictureEncoder *picture_encoder_new(Codec codec, PictureSize size, const EncoderSettings *settings,
-                                    Pool *pool, EncoderOut out, int *ret_error);
+/* Size and colours are those of the `first` picture, which is still to be pushed. NULL with
+ * FFmpeg's error when the encoder is not there or refuses its settings. */
+PictureEncoder *picture_encoder_new(Codec codec, const AVFrame *first,
+                                    const EncoderSettings *settings, Pool *pool, EncoderOut out,
+                                    int *ret_error);
 void picture_encoder_free(PictureEncoder *encoder);
 
 /* `picture->pts` is in nanoseconds. FFmpeg's error, negative. */

@@ -1,6 +1,7 @@
 #include "encode/picture_fitter.h"
 
 #include <libavutil/imgutils.h>
+#include <libavutil/opt.h>
 #include <libswscale/swscale.h>
 #include <stdlib.h>
 
@@ -10,11 +11,23 @@
 #define SAME_SHAPE_MAX 1.03 /* between ratios of sides: low layers are rounded */
 #define FORMAT AV_PIX_FMT_YUV420P
 
+/* What a scaler is made for. */
+typedef struct {
+    PictureSize from, to;
+    enum AVPixelFormat format;
+    enum AVColorSpace matrix;
+    bool is_full_range;
+} Scaling;
+
 struct PictureFitter {
     PictureSize published, ceiling, size;
+    enum AVColorSpace matrix; /* of the output; unspecified where nobody says */
+    enum AVColorPrimaries primaries;
+    enum AVColorTransferCharacteristic transfer;
     PictureSize shape;       /* of the last picture, to notice a change */
     AVFrame *canvas, *inner; /* the output, and what is framed in it */
     struct SwsContext *scaler;
+    Scaling scaling; /* the scaler's */
 };
 
 static uint32_t even(double length)
@@ -124,11 +137,93 @@ static AVFrame *sized(AVFrame **frame, PictureSize size)
     return *frame = new_canvas(size);
 }
 
+/* ---- colours ---- */
+
+static bool has_full_range(const AVFrame *picture)
+{
+    const enum AVPixelFormat format = picture->format;
+    return picture->color_range == AVCOL_RANGE_JPEG || format == AV_PIX_FMT_YUVJ420P ||
+           format == AV_PIX_FMT_YUVJ422P || format == AV_PIX_FMT_YUVJ444P;
+}
+
+/* A picture of RGB becomes what the scaler makes of it. */
+static enum AVColorSpace matrix_of(const AVFrame *picture)
+{
+    return picture->colorspace == AVCOL_SPC_RGB ? AVCOL_SPC_BT470BG : picture->colorspace;
+}
+
+static void take_colours(PictureFitter *fitter, const AVFrame *picture)
+{
+    fitter->matrix = matrix_of(picture);
+    fitter->primaries = picture->color_primaries;
+    fitter->transfer = picture->color_trc;
+}
+
+/* Nobody knows better what pictures are of that do not say it. */
+static bool has_its_colours(const PictureFitter *fitter, const AVFrame *picture)
+{
+    const enum AVColorSpace matrix = matrix_of(picture);
+    return !has_full_range(picture) &&
+           (matrix == fitter->matrix || matrix == AVCOL_SPC_UNSPECIFIED ||
+            fitter->matrix == AVCOL_SPC_UNSPECIFIED);
+}
+
+static AVFrame *with_its_colours(const PictureFitter *fitter, AVFrame *picture)
+{
+    picture->color_range = AVCOL_RANGE_MPEG;
+    picture->colorspace = fitter->matrix;
+    picture->color_primaries = fitter->primaries;
+    picture->color_trc = fitter->transfer;
+    return picture;
+}
+
+/* ---- scaling ---- */
+
+static bool is_same_scaling(const Scaling *a, const Scaling *b)
+{
+    return a->from.width == b->from.width && a->from.height == b->from.height &&
+           a->to.width == b->to.width && a->to.height == b->to.height && a->format == b->format &&
+           a->matrix == b->matrix && a->is_full_range == b->is_full_range;
+}
+
+static struct SwsContext *new_scaler(const Scaling *scaling, enum AVColorSpace to)
+{
+    const bool is_known = scaling->matrix != AVCOL_SPC_UNSPECIFIED && to != AVCOL_SPC_UNSPECIFIED;
+    const int *coefficients = sws_getCoefficients((int)to);
+    struct SwsContext *scaler = sws_alloc_context();
+    require(scaler != NULL);
+    av_opt_set_int(scaler, "srcw", scaling->from.width, 0);
+    av_opt_set_int(scaler, "srch", scaling->from.height, 0);
+    av_opt_set_int(scaler, "src_format", scaling->format, 0);
+    av_opt_set_int(scaler, "src_range", scaling->is_full_range, 0);
+    av_opt_set_int(scaler, "dstw", scaling->to.width, 0);
+    av_opt_set_int(scaler, "dsth", scaling->to.height, 0);
+    av_opt_set_int(scaler, "dst_format", FORMAT, 0);
+    av_opt_set_int(scaler, "sws_flags", SWS_BILINEAR, 0);
+    if (sws_init_context(scaler, NULL, NULL) >= 0) {
+        sws_setColorspaceDetails(
+            scaler, is_known ? sws_getCoefficients((int)scaling->matrix) : coefficients,
+            scaling->is_full_range, coefficients, 0, 0, 1 << 16, 1 << 16);
+        return scaler;
+    }
+    sws_freeContext(scaler);
+    return NULL;
+}
+
 static bool scale(PictureFitter *fitter, const AVFrame *picture, AVFrame *target)
 {
-    fitter->scaler =
-        sws_getCachedContext(fitter->scaler, picture->width, picture->height, picture->format,
-                             target->width, target->height, FORMAT, SWS_BILINEAR, NULL, NULL, NULL);
+    const Scaling wanted = {
+        .from = {(uint32_t)picture->width, (uint32_t)picture->height},
+        .to = {(uint32_t)target->width, (uint32_t)target->height},
+        .format = picture->format,
+        .matrix = matrix_of(picture),
+        .is_full_range = has_full_range(picture),
+    };
+    if (fitter->scaler == NULL || !is_same_scaling(&wanted, &fitter->scaling)) {
+        sws_freeContext(fitter->scaler);
+        fitter->scaler = new_scaler(&wanted, fitter->matrix);
+        fitter->scaling = wanted;
+    }
     return fitter->scaler != NULL &&
            sws_scale(fitter->scaler, (const uint8_t *const *)picture->data, picture->linesize, 0,
                      picture->height, target->data, target->linesize) > 0;
@@ -163,7 +258,7 @@ static AVFrame *draw(PictureFitter *fitter, const AVFrame *picture)
     if (is_framed)
         place(canvas, target);
     canvas->pts = picture->pts;
-    return canvas;
+    return with_its_colours(fitter, canvas);
 }
 
 AVFrame *picture_fitter_fit(PictureFitter *fitter, AVFrame *picture)
@@ -171,12 +266,14 @@ AVFrame *picture_fitter_fit(PictureFitter *fitter, AVFrame *picture)
     if (!is_usable(picture))
         return NULL;
     const PictureSize shape = {(uint32_t)picture->width, (uint32_t)picture->height};
-    if (fitter->size.width == 0)
+    if (fitter->size.width == 0) {
         fitter->size =
             picture_size_fit(picture_size_whole(shape, fitter->published), fitter->ceiling);
-    if (picture->format == FORMAT && (uint32_t)picture->width == fitter->size.width &&
-        (uint32_t)picture->height == fitter->size.height)
-        return picture;
+        take_colours(fitter, picture);
+    }
+    if (picture->format == FORMAT && shape.width == fitter->size.width &&
+        shape.height == fitter->size.height && has_its_colours(fitter, picture))
+        return with_its_colours(fitter, picture);
     return draw(fitter, picture);
 }
 
@@ -189,10 +286,5 @@ AVFrame *picture_fitter_black(PictureFitter *fitter, int64_t pts)
     require(av_frame_make_writable(fitter->canvas) == 0);
     blacken(fitter->canvas);
     fitter->canvas->pts = pts;
-    return fitter->canvas;
-}
-
-PictureSize picture_fitter_size(const PictureFitter *fitter)
-{
-    return fitter->size;
+    return with_its_colours(fitter, fitter->canvas);
 }

@@ -1,6 +1,7 @@
 /* Brings pictures of any size, orientation and pixel format into the one size of an output: the
  * published one, or the first picture's where that has another shape, reduced to a ceiling and made
- * even; what has another shape later is framed in black.
+ * even; what has another shape later is framed in black. The colours are the first picture's, and
+ * always of the limited range, which each picture says of itself.
  * Thread: one at a time (an encoder's). */
 #pragma once
 
@@ -32,5 +33,3 @@ AVFrame *picture_fitter_fit(PictureFitter *fitter, AVFrame *picture);
 
 /* A black one, borrowed likewise; NULL before the first picture. */
 AVFrame *picture_fitter_black(PictureFitter *fitter, int64_t pts);
-
-PictureSize picture_fitter_size(const PictureFitter *fitter); /* zero before the first */

@@ -33,7 +33,8 @@ struct TrackEncoder {
     PictureFitter *fitter;
     PictureEncoder *pictures;
     SoundEncoder *sound;
-    bool passes_through; /* encoding failed: frames go on as they came */
+    bool passes_through; /* encoding failed, or is not wished for: frames go on as they came */
+    bool has_failed;     /* for good */
     bool wants_key;      /* references are gone */
     bool is_behind;      /* the picture that is decoded now is not encoded */
     uint64_t errors_seen;
@@ -41,6 +42,7 @@ struct TrackEncoder {
 
     _Atomic int64_t black_ns; /* from when on the picture is black; 0: not asked for */
     atomic_bool is_hurried;
+    atomic_bool is_bypassed;
     atomic_bool key_requested;
     _Atomic uint64_t frames_out, undecodable, behind, timeouts;
     _Atomic int64_t busy_ns, busy_since_ns;
@@ -82,12 +84,12 @@ static void fail(TrackEncoder *encoder, const char *what, int error)
 {
     char reason[AV_ERROR_MAX_STRING_SIZE] = "";
     char sentence[SENTENCE_MAX];
-    if (encoder->passes_through)
+    if (encoder->has_failed)
         return;
     av_strerror(error, reason, sizeof reason);
     snprintf(sentence, sizeof sentence, "The encoder %s %s: %s.", encoder->config.settings.encoder,
              what, reason);
-    encoder->passes_through = true;
+    encoder->has_failed = encoder->passes_through = true;
     post(encoder, tell_failed, sentence);
 }
 
@@ -122,15 +124,14 @@ static void on_encoded(void *owner, Frame *frame)
 
 /* ---- in ---- */
 
-static bool open_pictures(TrackEncoder *encoder)
+static bool open_pictures(TrackEncoder *encoder, const AVFrame *first)
 {
     if (encoder->pictures != NULL)
         return true;
     const TrackEncoderConfig *config = &encoder->config;
     int error = 0;
-    encoder->pictures =
-        picture_encoder_new(config->codec, picture_fitter_size(encoder->fitter), &config->settings,
-                            config->pool, (EncoderOut){encoder, on_encoded}, &error);
+    encoder->pictures = picture_encoder_new(config->codec, first, &config->settings, config->pool,
+                                            (EncoderOut){encoder, on_encoded}, &error);
     if (encoder->pictures == NULL)
         fail(encoder, "does not start", error);
     return encoder->pictures != NULL;
@@ -139,7 +140,7 @@ static bool open_pictures(TrackEncoder *encoder)
 /* NULL: there is nothing to show. */
 static void push_picture(TrackEncoder *encoder, const AVFrame *fitted)
 {
-    if (fitted == NULL || !open_pictures(encoder))
+    if (fitted == NULL || !open_pictures(encoder, fitted))
         return;
     if (atomic_exchange(&encoder->key_requested, false))
         picture_encoder_request_key(encoder->pictures);
@@ -234,12 +235,23 @@ static void encode(TrackEncoder *encoder, const Frame *frame)
         begin_anew(encoder);
 }
 
+static void heed_bypass(TrackEncoder *encoder)
+{
+    const bool passes = encoder->has_failed || atomic_load(&encoder->is_bypassed);
+    if (passes == encoder->passes_through)
+        return;
+    encoder->passes_through = passes;
+    encoder->wants_key = encoder->config.kind == TRACK_VIDEO;
+    atomic_store(&encoder->key_requested, true);
+}
+
 /* Takes over the reference. */
 static void take(TrackEncoder *encoder, Frame *frame)
 {
     Ledger *ledger = &encoder->config.counters->ledger;
     LedgerRow *row = &ledger->rows[STAGE_ENCODE];
     show_black(encoder, frame->pts_ns);
+    heed_bypass(encoder);
     encoder->last_pts_ns = frame->pts_ns;
     ledger_add(&ledger->rows[STAGE_QUEUE].out, 1);
     ledger_add(&row->in, 1);
@@ -344,6 +356,11 @@ void track_encoder_request_key(TrackEncoder *encoder)
 void track_encoder_show_black(TrackEncoder *encoder, int64_t pts_ns)
 {
     atomic_store(&encoder->black_ns, pts_ns);
+}
+
+void track_encoder_bypass(TrackEncoder *encoder, bool passes)
+{
+    atomic_store(&encoder->is_bypassed, passes);
 }
 
 void track_encoder_hurry(TrackEncoder *encoder)

@@ -45,6 +45,9 @@ void track_encoder_request_key(TrackEncoder *encoder);
  * be called when the frames before it are in `in`. */
 void track_encoder_show_black(TrackEncoder *encoder, int64_t pts_ns);
 
+/* Any thread: frames pass unchanged, or are encoded again, from the next key frame on. */
+void track_encoder_bypass(TrackEncoder *encoder, bool passes);
+
 /* Any thread: nobody reads `out` any more, or there is no time left; what is still in `in` is
  * passed over. */
 void track_encoder_hurry(TrackEncoder *encoder);

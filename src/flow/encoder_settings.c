@@ -159,7 +159,8 @@ static bool set_encoder(const Setting *setting)
     char allowed[200] = "";
     const Encoder *encoder = find_encoder(setting->encoding, setting->value);
     if (encoder != NULL) {
-        take_encoder(setting->settings, encoder);
+        if (encoder->name != setting->settings->encoder)
+            take_encoder(setting->settings, encoder);
         return true;
     }
     for (size_t i = 0; i < COUNT(encoders); i++) {
@@ -314,15 +315,32 @@ static bool next_option(const char **text, char *ret_name, char *ret_value)
     return true;
 }
 
+bool encoder_settings_is_choice(const char *name)
+{
+    return strcasecmp(name, "encoder") == 0;
+}
+
+/* The options that choose an encoder, or the others; up to the end or what is none. */
+static bool take_options(EncoderSettings *settings, Encoding encoding, const char **text,
+                         bool of_choice, char *ret_problem, size_t size)
+{
+    char name[OPTION_MAX], value[OPTION_MAX];
+    while (next_option(text, name, value)) {
+        if (encoder_settings_is_choice(name) == of_choice &&
+            !encoder_settings_set(settings, encoding, name, value, ret_problem, size))
+            return false;
+    }
+    return true;
+}
+
 bool encoder_settings_parse(EncoderSettings *settings, Encoding encoding, const char *text,
                             char *ret_problem, size_t size)
 {
-    char name[OPTION_MAX], value[OPTION_MAX];
     EncoderSettings changed = *settings;
-    while (next_option(&text, name, value)) {
-        if (!encoder_settings_set(&changed, encoding, name, value, ret_problem, size))
-            return false;
-    }
+    const char *first = text;
+    if (!take_options(&changed, encoding, &first, true, ret_problem, size) ||
+        !take_options(&changed, encoding, &text, false, ret_problem, size))
+        return false;
     if (*text != '\0') {
         char shown[SHOWN_MAX];
         text_printable(text, strlen(text), shown, sizeof shown);

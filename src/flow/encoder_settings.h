@@ -37,12 +37,14 @@ typedef struct {
 EncoderSettings encoder_settings_default(Encoding encoding);
 
 /* One option by its name. False, with a sentence, for a name or a value that there is not. Another
- * encoder brings its own speed and quality. */
+ * encoder brings its own speed and quality: of several options it is the one to be set first. */
 bool encoder_settings_set(EncoderSettings *settings, Encoding encoding, const char *name,
                           const char *value, char *ret_problem, size_t size);
 
-/* "speed=fast crf=21": those options, the others stay. False, with a sentence and the settings
- * unchanged. */
+bool encoder_settings_is_choice(const char *name); /* chooses another encoder */
+
+/* "speed=fast crf=21", in any order: those options, the others stay. False, with a sentence and the
+ * settings unchanged. */
 bool encoder_settings_parse(EncoderSettings *settings, Encoding encoding, const char *text,
                             char *ret_problem, size_t size);
 

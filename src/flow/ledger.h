@@ -34,7 +34,7 @@ typedef enum {
     DROP_CODEC_UNSUPPORTED, /* the container does not take it */
     DROP_WRITE_FAILED,
     DROP_ENCODER_BEHIND, /* decoded, but there was no time to encode it */
-    DROP_OTHER_LAYER,    /* larger than the layer that was asked for and has not come yet */
+    DROP_OTHER_LAYER,    /* too large, while the layer that was asked for has not come yet */
     DROP_PAUSED,         /* came while the recording was paused */
     DROP_STOPPED,        /* came after the recording had ended */
     DROP_COUNT,

@@ -155,8 +155,7 @@ static void run_bind(NetSession *session, const char *sid, const NetTrack *track
 {
     if (!net_pipeline_at(session, track->track_id))
         make_pipeline(session, track);
-    track_pipeline_set_layer(net_pipeline_at(session, track->track_id), track->layer_width,
-                             track->layer_height);
+    track_pipeline_await_side(net_pipeline_at(session, track->track_id), track->longest_side);
     g_hash_table_insert(session->net.tracks, g_strdup(sid), GUINT_TO_POINTER(track->track_id + 1));
     net_bind_sections(session);
 }

@@ -56,9 +56,9 @@ void net_session_candidate(NetSession *session, const char *candidate); /* NULL:
 typedef struct {
     unsigned track_id, publisher_id;
     TrackKind kind;
-    BoundedQueue *queue;                /* borrowed until `stopped` */
-    TrackCounters *counters;            /* borrowed until `stopped` */
-    uint32_t layer_width, layer_height; /* asked of the server; 0 = the best */
+    BoundedQueue *queue;     /* borrowed until `stopped` */
+    TrackCounters *counters; /* borrowed until `stopped` */
+    uint32_t longest_side;   /* of a picture that may be in the file; 0 = any */
 } NetTrack;
 
 /* The publication `track_sid` belongs to this track from now on; the first call makes its

@@ -216,6 +216,16 @@ static void check_tracks(WebRTCRecorder *recorder, int64_t now_ns)
         check_track(recorder, recorder->tracks->pdata[i], now_ns);
 }
 
+/* With an encoder that failed a track goes on as published, and one that is slow may yet come. */
+static bool may_come(const WebRTCRecorder *recorder, const TrackContext *track)
+{
+    const int64_t patience_ns = recorder->environment.config->subscription_ns;
+    const OutcomeCode code = track->outcome.code;
+    const bool is_the_encoder = code == CODE_ENCODER_FAILED || code == CODE_ENCODER_BEHIND;
+    return code == CODE_NONE ||
+           (is_the_encoder && clock_monotonic_ns() - track->asked_ns < patience_ns);
+}
+
 /* Before anything is recorded: is there a track left that could still come? A picture that does
  * not go into the format asked for is not made up for by its sound. */
 static const TrackContext *hopeless(const WebRTCRecorder *recorder)
@@ -226,7 +236,7 @@ static const TrackContext *hopeless(const WebRTCRecorder *recorder)
         const TrackContext *track = recorder->tracks->pdata[i];
         if (!track->published)
             continue;
-        if (track->outcome.code == CODE_NONE) {
+        if (may_come(recorder, track)) {
             has_hope = true;
             has_video_hope = has_video_hope || track->kind == TRACK_VIDEO;
         } else if (!failed || track->kind == TRACK_VIDEO) {

@@ -6,6 +6,7 @@
 
 #define PCM_BITRATE (48000 * 2 * 16)
 #define ENCODER_POOL_BYTES (32U << 20)
+#define ENCODER_KEPT_NS (10 * NS_PER_SECOND)
 #define BEHIND_SHOWN_NS (5 * NS_PER_SECOND)
 
 /* ---- settings ---- */
@@ -46,15 +47,28 @@ static void release_slot(WebRTCRecorder *recorder, TrackContext *track)
     track->holds_encode_slot = false;
 }
 
+void recorder_pass_through(TrackContext *track, const char *why)
+{
+    track->plan.treatment = TREATMENT_PASSTHROUGH;
+    track->plan.codec = track->announced;
+    g_snprintf(track->plan.why, sizeof track->plan.why, "It goes as published: %s.", why);
+}
+
 static void on_failed(void *owner, unsigned track_id, const char *sentence)
 {
     WebRTCRecorder *recorder = owner;
     TrackContext *track = recorder_track(recorder, track_id);
     g_autofree char *name = recorder_track_name(track);
     release_slot(recorder, track);
+    track->encoder_failed = true;
+    recorder_pass_through(track, "its encoder failed");
+    /* what came before went into the encoder, and the rest refers to it */
+    if (track->kind == TRACK_VIDEO)
+        on_need_keyframe(recorder, track_id);
     recorder_note(recorder, "The %s goes on as published: its encoder failed.", name);
     recorder_fail_track(recorder, track, CODE_ENCODER_FAILED,
-                        "%s The %s was recorded as published, in Matroska.", sentence, name);
+                        "%s From then on the %s was recorded as published.", sentence, name);
+    track->encoder_outcome = track->outcome;
 }
 
 /* ---- life ---- */
@@ -77,9 +91,9 @@ static bool go_without(WebRTCRecorder *recorder, TrackContext *track, const char
         return false;
     }
     track->goes_without_encoder = true;
-    track->plan.treatment = TREATMENT_PASSTHROUGH;
-    track->plan.codec = track->announced;
-    g_snprintf(track->plan.why, sizeof track->plan.why, "It goes as published: %s.", why);
+    recorder_pass_through(track, why);
+    if (track->encoder)
+        track_encoder_bypass(track->encoder, true);
     recorder_note(recorder, "The %s goes as published: %s.", name, why);
     return true;
 }
@@ -126,13 +140,19 @@ static TrackEncoder *make_encoder(WebRTCRecorder *recorder, TrackContext *track)
 
 bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track)
 {
-    if (track->plan.treatment != TREATMENT_TRANSCODE || track->encoder)
+    if (track->plan.treatment != TREATMENT_TRANSCODE)
+        return true;
+    if (track->encoder && (track->holds_encode_slot || track->kind != TRACK_VIDEO))
         return true;
     if (!take_slot(recorder, track)) {
         const EncodeSlots *slots = recorder->environment.encode_slots;
         char why[64];
         g_snprintf(why, sizeof why, "%u of %u encoders are at work", slots->used, slots->max);
         return go_without(recorder, track, why);
+    }
+    if (track->encoder) { /* whoever is back */
+        track_encoder_bypass(track->encoder, false);
+        return true;
     }
     track->encoder = make_encoder(recorder, track);
     if (!track->encoder) {
@@ -171,14 +191,25 @@ static void check_behind(WebRTCRecorder *recorder, TrackContext *track, int64_t 
                         "quicker encoding speed, a lower preset, fewer recordings at the same "
                         "time, or the format mkv or auto, which keep what is published.",
                         track->encoder_settings.encoder, name);
+    track->encoder_outcome = track->outcome;
+}
+
+/* Whoever publishes anew, or comes back soon, finds the encoder still there. */
+static bool is_gone(const WebRTCRecorder *recorder, const TrackContext *track, int64_t now_ns)
+{
+    return !track->published && !recorder_is_reconnecting(recorder) &&
+           now_ns - track->removed_ns > ENCODER_KEPT_NS;
 }
 
 void recorder_check_encoders(WebRTCRecorder *recorder, int64_t now_ns)
 {
     for (unsigned i = 0; i < recorder->tracks->len; i++) {
         TrackContext *track = recorder->tracks->pdata[i];
-        if (track->encoder)
-            check_behind(recorder, track, now_ns);
+        if (!track->encoder)
+            continue;
+        check_behind(recorder, track, now_ns);
+        if (is_gone(recorder, track, now_ns))
+            release_slot(recorder, track);
     }
 }
 
@@ -192,6 +223,7 @@ void recorder_copy_encoder(const TrackContext *track, TrackStatus *status, int64
     if (!track->encoder)
         return;
     const TrackEncoderStats stats = track_encoder_stats(track->encoder);
+    status->file_codec = track->encoder_codec;
     status->encoder_settings = track->encoder_settings;
     status->encoded_frames = stats.frames_out;
     status->undecodable_frames = stats.undecodable;

@@ -41,6 +41,8 @@ static bool was_taken_back(const WebRTCRecorder *recorder, const TrackContext *t
 static void judge_track(const WebRTCRecorder *recorder, TrackContext *track)
 {
     if (track->result.frames > 0) {
+        if (track->outcome.code == CODE_NONE)
+            track->outcome = track->encoder_outcome;
         if (track->outcome.code != CODE_NONE)
             track->outcome.kind = OUTCOME_PARTIAL;
         else

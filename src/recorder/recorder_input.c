@@ -19,7 +19,9 @@ void recorder_plan_track(const WebRTCRecorder *recorder, TrackContext *track,
     const RecordingRequest *request = recorder->request;
     track->facts = facts_of(track, publication);
     track->plan = track_plan_make(&track->facts, request->format, request->quality);
-    if (track->encoder) {
+    if (track->encoder_failed) {
+        recorder_pass_through(track, "its encoder failed");
+    } else if (track->encoder) {
         track->plan.treatment = TREATMENT_TRANSCODE;
         track->plan.codec = track->encoder_codec;
     }

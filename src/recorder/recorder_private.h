@@ -184,6 +184,8 @@ void recorder_copy_layer(const WebRTCRecorder *recorder, const TrackContext *tra
 /* recorder_encode */
 /* What the plan asks for; false when the recording ended for want of an encoder. */
 bool recorder_start_encoder(WebRTCRecorder *recorder, TrackContext *track);
+/* Its plan from now on, because of `why`. */
+void recorder_pass_through(TrackContext *track, const char *why);
 void recorder_end_encoders(WebRTCRecorder *recorder);
 void recorder_check_encoders(WebRTCRecorder *recorder, int64_t now_ns);
 void recorder_copy_encoder(const TrackContext *track, TrackStatus *status, int64_t now_ns);

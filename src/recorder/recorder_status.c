@@ -213,9 +213,11 @@ static void copy_times(const WebRTCRecorder *recorder, RecordingStatus *status, 
     status->requested_wall_ns = recorder->requested_wall_ns;
     status->started_wall_ns = recorder->started_wall_ns;
     status->ended_wall_ns = recorder->ended_wall_ns;
+    /* Its first frame may have come into a file when it was being stopped. */
     if (recorder->started_ns > 0)
-        status->duration_ns = (recorder->stopped_ns > 0 ? recorder->stopped_ns : now_ns) -
-                              recorder->started_ns - recorder_cut_ns(recorder, now_ns);
+        status->duration_ns = MAX((recorder->stopped_ns > 0 ? recorder->stopped_ns : now_ns) -
+                                      recorder->started_ns - recorder_cut_ns(recorder, now_ns),
+                                  0);
     if (recorder->connected_ns > 0)
         status->connection_ns = recorder->connected_ns - recorder->origin_ns;
     if (recorder->subscribed_ns > 0 && recorder->connected_ns > 0)

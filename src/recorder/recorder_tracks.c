@@ -186,8 +186,7 @@ static void receive(WebRTCRecorder *recorder, TrackContext *track)
         .kind = track->kind,
         .queue = track_context_input_queue(track),
         .counters = &track->counters,
-        .layer_width = track->plan.layer.width,
-        .layer_height = track->plan.layer.height,
+        .longest_side = track->plan.longest,
     };
     net_session_bind(recorder->net, track->sid, &net_track);
     recorder_subscribe(recorder, track);

@@ -202,10 +202,11 @@ static bool check_participants(char **participants, Outcome *ret_refusal)
     return true;
 }
 
-static bool check_encoder_options(const RecordingRequest *request, Outcome *ret_refusal)
+static bool check_encoder_options(const RecordingRequest *request, const Config *config,
+                                  Outcome *ret_refusal)
 {
     const Encoding encoding = format_main_encoding(request->format);
-    EncoderSettings settings = encoder_settings_default(encoding);
+    EncoderSettings settings = config->encodings[encoding];
     char problem[OUTCOME_SENTENCE_MAX];
     if (!request->encoder_options)
         return true;
@@ -221,12 +222,12 @@ static bool check_encoder_options(const RecordingRequest *request, Outcome *ret_
     return false;
 }
 
-bool recording_request_check(RecordingRequest *request, Outcome *ret_refusal)
+bool recording_request_check(RecordingRequest *request, const Config *config, Outcome *ret_refusal)
 {
     return check_mint_id(request->mint_id, ret_refusal) &&
            check_participants(request->participants, ret_refusal) &&
            check_name_text("mint_id", request->mint_id, ret_refusal) &&
            check_url(request->url, ret_refusal) && check_token(request, ret_refusal) &&
            check_room(request, ret_refusal) && check_template(request, ret_refusal) &&
-           check_encoder_options(request, ret_refusal);
+           check_encoder_options(request, config, ret_refusal);
 }

@@ -41,5 +41,5 @@ void recording_request_complete(RecordingRequest *request, const Config *config)
 
 /* Takes the room from the token where none is given; false with a refusal (bad_request,
  * unauthorized) for what cannot be recorded. */
-bool recording_request_check(RecordingRequest *request, Outcome *ret_refusal);
+bool recording_request_check(RecordingRequest *request, const Config *config, Outcome *ret_refusal);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RecordingRequest, recording_request_free)

@@ -364,7 +364,7 @@ const char *recording_service_start(WebRTCRecordingService *service, const Recor
     g_autoptr(RecordingRequest) request = recording_request_copy(wanted);
     recording_request_complete(request, service->config);
     request->keep_failed_sidecar = service->catalog != NULL;
-    if (!recording_request_check(request, ret_refusal) ||
+    if (!recording_request_check(request, service->config, ret_refusal) ||
         !check_free(service, request->mint_id, ret_refusal) ||
         !check_capacity(service, ret_refusal))
         return NULL;

@@ -32,12 +32,14 @@ typedef struct {
     TrackEncoder *encoder; /* between `encode_queue` and `queue`; NULL: as published */
     BoundedQueue *encode_queue;
     bool goes_without_encoder; /* none was to be had when it began */
+    bool encoder_failed;       /* what goes into `encode_queue` comes out as it is */
     bool is_diverted; /* frames go to `encode_queue`: to the encoder, or to wait for the plan */
     Codec encoder_codec;
     EncoderSettings encoder_settings;
     bool holds_encode_slot;
-    uint64_t encoder_lost; /* frames that it had no time for */
-    int64_t behind_ns;     /* when that was noticed last */
+    Outcome encoder_outcome; /* what it failed in, over all publications */
+    uint64_t encoder_lost;   /* frames that it had no time for */
+    int64_t behind_ns;       /* when that was noticed last */
 
     /* the publication that carries it now, or carried it last */
     char *sid, *participant_sid;

@@ -330,9 +330,9 @@ void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns)
     pipeline->patience.until_ns = until_ns;
 }
 
-void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height)
+void track_pipeline_await_side(TrackPipeline *pipeline, uint32_t longest)
 {
-    pipeline->layer_length = MAX(width, height);
+    pipeline->layer_length = longest;
     pipeline->layer_deadline_ns = 0;
 }
 

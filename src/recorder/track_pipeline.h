@@ -48,9 +48,9 @@ void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns);
  * for. */
 void track_pipeline_set_queue(TrackPipeline *pipeline, BoundedQueue *queue, bool moves);
 
-/* The server was asked for a layer of that size: larger pictures are left out until it comes, three
- * seconds at most. Zero: every picture is welcome. */
-void track_pipeline_set_layer(TrackPipeline *pipeline, uint32_t width, uint32_t height);
+/* The server was asked for a smaller layer: pictures with a longer side are left out until it
+ * comes, three seconds at most. Zero: every picture is welcome. */
+void track_pipeline_await_side(TrackPipeline *pipeline, uint32_t longest);
 
 /* Frames that arrived before then are a backlog, see recorder/queue_patience.h. */
 void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns);

@@ -17,6 +17,16 @@ static uint32_t longer_side(TrackSize size)
     return size.width > size.height ? size.width : size.height;
 }
 
+static uint32_t longest_allowed(TrackSize size, const Quality *quality)
+{
+    const uint64_t longer = longer_side(size);
+    const uint64_t shorter = size.width + size.height - longer;
+    if (shorter == 0)
+        return quality->max_width;
+    const uint64_t by_height = longer * quality->max_height / shorter;
+    return by_height < quality->max_width ? (uint32_t)by_height : quality->max_width;
+}
+
 void track_facts_update(TrackFacts *facts, Codec codec, TrackSize size)
 {
     const uint32_t announced = longer_side(facts->size), arrived = longer_side(size);
@@ -70,8 +80,10 @@ TrackPlan track_plan_make(const TrackFacts *facts, const Format *format, const Q
     const bool keeps = facts->codec == CODEC_UNKNOWN || format_keeps(format, quality, facts->codec);
     const bool is_small = facts->kind == TRACK_AUDIO || fits(facts->size, quality);
     const bool has_layer = !is_small && find_layer(facts, quality, &plan.layer);
-    if (has_layer)
+    if (has_layer) {
         plan.size = plan.layer;
+        plan.longest = longest_allowed(facts->size, quality);
+    }
     if (keeps && is_small) {
         plan.awaits_size = facts->kind == TRACK_VIDEO && facts->size.height == 0 &&
                            quality->max_height > 0 && encoding != ENCODING_NONE;

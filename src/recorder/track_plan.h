@@ -25,6 +25,7 @@ typedef struct {
     Codec codec;       /* in the file */
     Encoding encoding; /* where it is encoded */
     TrackSize layer;   /* what the server is asked for; zero = the best */
+    uint32_t longest;  /* side of a picture of that shape that the preset allows; 0 = any */
     TrackSize size;    /* of what will come; zero = the room does not say */
     bool awaits_size;  /* the first picture decides: the room did not say how large it is */
     char why[160];     /* a sentence */

@@ -48,10 +48,10 @@ def luma(number, width, height, fps, noise=0):
     return plane
 
 
-def i420(number, width, height, fps, noise=0):
-    """The whole picture as the bytes of an I420 frame."""
-    grey = bytes([128]) * (width // 2 * (height // 2))
-    return luma(number, width, height, fps, noise).tobytes() + grey + grey
+def i420(number, width, height, fps, noise=0, tint=(128, 128)):
+    """The whole picture as the bytes of an I420 frame; `tint` is its Cb and Cr, grey by default."""
+    chroma = [bytes([value]) * ((width + 1) // 2 * ((height + 1) // 2)) for value in tint]
+    return luma(number, width, height, fps, noise).tobytes() + chroma[0] + chroma[1]
 
 
 def read_number(plane):

@@ -226,7 +226,9 @@ class Publisher:
         def make(number):
             if not mine["own_encoder"]:
                 encoder.resize()
-            raw = picture.i420(number, encoder.width, encoder.height, fps, mine["noise"])
+            raw = picture.i420(
+                number, encoder.width, encoder.height, fps, mine["noise"], mine["tint"]
+            )
             return encoder.make(number, raw)
 
         def push(number, frame):

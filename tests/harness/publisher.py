@@ -15,7 +15,7 @@ TESTS = pathlib.Path(__file__).resolve().parent.parent
 DEFAULTS = {
     "codec": "vp8", "simulcast": False, "width": 320, "height": 240, "fps": 30, "bitrate": 600_000,
     "publish": ["audio", "video"], "muted": [], "own_encoder": False, "noise": 0, "dtx": False,
-    "e2ee_key": "", "scene_cuts": True,
+    "e2ee_key": "", "scene_cuts": True, "tint": [128, 128],
 }  # fmt: skip
 
 

@@ -43,6 +43,22 @@ def test_duration_ends_it(server, room, publisher, tmp_path):
     assert server.SECRET not in record.text() and "eyJ" not in record.text()
 
 
+def test_more_to_encode_than_encoders(server, room, publisher, tmp_path):
+    """It ends with a sentence that names the flag, and with the flag it does not."""
+    publisher("alice", codec="vp8", fps=15)
+    publisher("bob", codec="vp8", fps=15)
+    flags = ["--format", "mp4", "--duration", "3s"]
+    env = {"ROOMTAPE_ENCODING_MAX_ENCODES": "1"}
+    with Record(server, room, *flags, folder=tmp_path / "without", env=env) as record:
+        assert record.finish() != 0 and "no_capacity" in record.text(), record.tail()
+    with Record(server, room, *flags, "--fallback", "source", folder=tmp_path, env=env) as record:
+        assert record.finish() == 0, record.tail()
+    codecs = sorted(expect_plays(path).video.codec for path in record.files)
+    assert codecs == ["h264", "vp8"], record.files
+    wrong = run("record", "--room", room, "--fallback", "none", env=environment(server))
+    assert wrong.returncode == 2 and "can be source" in wrong.stderr, wrong
+
+
 def test_flags_beat_the_environment(server, room, publisher, tmp_path):
     publisher(publish=["audio"])
     flags = ["--url", server.url, "--api-key", server.KEY, "--api-secret", server.SECRET]

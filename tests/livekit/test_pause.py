@@ -259,6 +259,16 @@ def test_max_duration_counts_recorded_time(serve, room, publisher):
     assert 3.8 < verdict.duration < 4.4, verdict.duration
 
 
+def test_the_shortest(serve, room, publisher):
+    """It is over before its first picture is encoded: there is a file, and no time less than none."""
+    publisher(codec="vp8", fps=15)
+    serve.start(room, output_format="h264", max_duration=0.1)
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 10)
+    assert (status["outcome"], status["end_reason"]) == ("complete", "duration"), status
+    assert status["stats"]["duration"] >= 0, status["stats"]
+    assert status["files"][0]["duration"] > 0, status["files"]
+
+
 @pytest.mark.parametrize("limit,options", [
     (200_000, {"codec": "h264", **SMALL}), (80_000, {"publish": ["audio"]}),
 ], ids=["picture", "sound"])  # fmt: skip

@@ -2,6 +2,8 @@
 
 import collections
 
+import av
+import numpy as np
 import pytest
 
 from harness.expect import (
@@ -136,6 +138,18 @@ def test_a_layer_that_fits_costs_nothing(serve, room, publisher):
     expect_balanced(status)
 
 
+def test_a_spatial_layer_of_another_size_than_told(serve, room, publisher):
+    """Spatial layers halve, whatever sizes were announced: none that the preset allows is left out."""
+    publisher(codec="vp9", simulcast=True, width=1920, height=1080, fps=10, bitrate=2_500_000)
+    serve.start(room, output_format="webm", video_quality="low", duration="5s")
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 25)
+    assert treatments(status)["video"] == "layer", status["tracks"]
+    verdict = expect_plays(status["output_path"])
+    assert verdict.video.sizes <= {(960, 540), (480, 270)}, verdict.video.sizes
+    assert verdict.video.times[0] - verdict.audio.start < 2, verdict.video.times[:3]
+    expect_balanced(status)
+
+
 def test_too_large_without_a_layer(serve, room, publisher):
     publisher(codec="h264", width=1080, height=1920, fps=5, bitrate=1_500_000)
     serve.start(room, output_format="mkv", video_quality="low", duration="6s")
@@ -162,6 +176,52 @@ def test_no_encoder_is_free(server, room, publisher, tmp_path):
         assert serve.stop("first").json["outcome"] == "complete"
         assert serve.start("fourth", room=room, output_format="h264").status == 200
         assert serve.stop("fourth").json["outcome"] == "complete"
+
+
+def test_somebody_who_left_encodes_nothing(server, room, publisher, tmp_path):
+    """Ten seconds after, the encoder is free; who comes back then without one goes as published."""
+    publisher("keeper", publish=["audio"])
+    alice = publisher("alice", codec="vp8", **SMALL)
+    with Serve(server, tmp_path, env={"ROOMTAPE_ENCODING_MAX_ENCODES": "1"}) as serve:
+
+        def camera(identity):
+            tracks = serve.status(room).json["tracks"].values()
+            return next((t for t in tracks if (t["identity"], t["kind"]) == (identity, "video")), None)
+
+        def wait_frames(identity, count):
+            serve.wait_status(room, lambda s: (camera(identity) or {}).get("frames_written", 0) > count, 40)
+
+        assert serve.start(room, output_format="h264").status == 200
+        wait_frames("alice", 30)
+        alice.unpublish("video")
+        # Everything of the first ten seconds is refused, then it is free for another recording.
+        publisher("carl", codec="vp8", room=f"{room}-other", **SMALL)
+        answers = []
+
+        def is_free(_):
+            answers.append(serve.start(f"other-{len(answers)}", room=f"{room}-other", output_format="h264"))
+            return answers[-1].status == 200
+
+        serve.wait_status(room, is_free, 20)
+        assert {a.json["code"] for a in answers[:-1]} == {"no_capacity"}
+        before = camera("alice")["frames_written"]
+        alice.publish("video")
+        wait_frames("alice", before + 30)
+        back = camera("alice")
+        assert back["treatment"] == "passthrough" and "1 of 1" in back["why"], back
+        assert serve.stop(f"other-{len(answers) - 1}").json["outcome"] == "complete"
+        alice.unpublish("video")
+        before = back["frames_written"]
+        alice.publish("video")
+        wait_frames("alice", before + 60)
+        assert camera("alice")["treatment"] == "transcode", camera("alice")
+        ended = serve.stop(room).json
+        assert ended["outcome"] == "complete", ended
+        verdicts = [expect_plays(path) for path in ended["outputs"] if "-alice-" in path]
+        pictures = [v.video.codec for v in verdicts if v.videos]
+        assert pictures == ["h264", "vp8", "h264"], ended["outputs"]
+        assert all(v.video.unreadable == 0 for v in verdicts if v.videos)
+        expect_balanced(serve.status(room).json)
 
 
 def test_an_encoder_that_is_too_slow(server, room, publisher, tmp_path):
@@ -203,12 +263,22 @@ def test_an_encoder_that_fails(server, room, publisher, tmp_path, fault):
             assert verdicts[0].video.codec == "h264" and verdicts[0].video.last > verdicts[0].video.first
         assert sum(len(v.video.times) for v in verdicts) > 60
         assert max(v.audio.longest_hole for v in verdicts if v.audios) < 0.03
-        expect_balanced(serve.status(room).json)
+        status = serve.status(room).json
+        if fault != "open":
+            # The rest refers to what went into the encoder: a key frame is asked for at once.
+            began = [file["room_offset"] + v.video.times[0] for file, v in zip(status["files"], verdicts)]
+            missing = began[-1] - (began[0] + verdicts[0].video.times[-1] - verdicts[0].video.times[0])
+            assert missing < 2, (missing, status["files"])
+        video = next(track for track in status["tracks"].values() if track["kind"] == "video")
+        assert video["treatment"] == "passthrough" and "encoder failed" in video["why"], video
+        assert video["encoder"]["codec"] == "H264", video
+        expect_balanced(status)
 
 
 def test_a_picture_that_takes_too_long(server, room, publisher, tmp_path):
-    """encode_timeout: it is counted, the references are made anew, the sound does not notice."""
-    publisher(codec="vp8", **SMALL)
+    """encode_timeout: it is counted, the references are made anew, the sound does not notice. Who comes
+    back then has not been recorded whole."""
+    alice = publisher(codec="vp8", **SMALL)
     env = faulty("slow 20 1500", ROOMTAPE_TIMEOUTS_ENCODE_TIMEOUT="400ms")
     with Serve(server, tmp_path, env=env) as serve:
         assert serve.start(room, output_format="h264").status == 200
@@ -218,12 +288,28 @@ def test_a_picture_that_takes_too_long(server, room, publisher, tmp_path):
         late = next(t for t in status["tracks"].values() if t["kind"] == "video")
         assert late["code"] == "encoder_behind" and late["encoder"]["timeouts"] == 1, late
         frames = status["stats"]["video_frames"]
+        frames = serve.wait_status(room, lambda s: s["stats"]["video_frames"] > frames + 30)["stats"]["video_frames"]
+        alice.unpublish("video")
+        alice.publish("video")
         serve.wait_status(room, lambda s: s["stats"]["video_frames"] > frames + 30)
         ended = serve.stop(room).json
         assert (ended["outcome"], ended["code"]) == ("partial", "encoder_behind"), ended
         verdict = expect_plays(ended["output_path"])
         assert verdict.audio.longest_hole < 0.03
         expect_balanced(serve.status(room).json)
+
+
+def test_an_encoder_that_begins_slowly(server, room, publisher, tmp_path):
+    """The very first picture takes too long, before there is any file: it is waited for."""
+    publisher(codec="vp8", publish=["video"], **SMALL)
+    env = faulty("slow 1 2000", ROOMTAPE_TIMEOUTS_ENCODE_TIMEOUT="400ms")
+    with Serve(server, tmp_path, env=env) as serve:
+        answer = serve.start(room, output_format="h264")
+        assert answer.status == 200 and answer.json["state"] == "recording", answer
+        serve.wait_status(room, lambda s: s["stats"]["video_frames"] > 30)
+        ended = serve.stop(room).json
+        assert (ended["outcome"], ended["code"]) == ("partial", "encoder_behind"), ended
+        expect_plays(ended["output_path"])
 
 
 def test_an_encoder_that_hangs(server, room, publisher, tmp_path):
@@ -238,3 +324,16 @@ def test_an_encoder_that_hangs(server, room, publisher, tmp_path):
         assert len(verdict.video.times) > 20 and verdict.audio.longest_hole < 0.03
         assert serve.start("next", room=room, output_format="auto").status == 200
         assert serve.stop("next").json["outcome"] == "complete"
+
+
+@pytest.mark.parametrize("wanted", ["h264", "vp9"])
+def test_colours(serve, room, publisher, wanted):
+    """A player would take what is as large as HD and says nothing for BT.709, which VP8 never is."""
+    publisher(codec="vp8", width=1280, height=720, fps=10, bitrate=1_500_000, tint=[90, 200])
+    serve.start(room, output_format=wanted, video_quality="medium", duration="3s")
+    status = serve.wait_status(room, lambda s: s["state"] == "stopped", 20)
+    with av.open(status["output_path"]) as container:
+        *_, picture = container.decode(video=0)
+    assert (picture.colorspace, picture.color_range) in {(5, 1), (6, 1)}, "BT.601, limited range"
+    blue, red = (np.frombuffer(picture.planes[plane], np.uint8).mean() for plane in (1, 2))
+    assert abs(blue - 90) < 8 and abs(red - 200) < 8, (blue, red)

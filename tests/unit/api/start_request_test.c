@@ -26,7 +26,7 @@ static void test_all_fields(void)
     g_autoptr(RecordingRequest) request = recording_request_new();
     Outcome refusal;
     bool wait = true;
-    g_assert_true(start_request_read(body, request, &wait, &refusal));
+    g_assert_true(start_request_read(body, NULL, request, &wait, &refusal));
     g_assert_cmpstr(request->mint_id, ==, "../caf\xc3\xa9/x");
     g_assert_cmpstr(request->format->name, ==, "mkv");
     g_assert_cmpstr(request->quality->name, ==, "low");
@@ -56,7 +56,7 @@ static void test_only_the_mint_id(void)
         Outcome refusal;
         bool wait = false;
         request->format = format_for(CONTAINER_WEBM);
-        g_assert_true(start_request_read(body, request, &wait, &refusal));
+        g_assert_true(start_request_read(body, NULL, request, &wait, &refusal));
         g_assert_true(wait);
         g_assert_cmpint(request->format->container, ==, CONTAINER_WEBM);
         g_assert_true(request->quality == quality_default());
@@ -75,7 +75,7 @@ static void test_one_participant(void)
     g_autoptr(RecordingRequest) request = recording_request_new();
     Outcome refusal;
     bool wait;
-    g_assert_true(start_request_read(body, request, &wait, &refusal));
+    g_assert_true(start_request_read(body, NULL, request, &wait, &refusal));
     g_assert_cmpstr(request->participants[0], ==, "ann");
     g_assert_null(request->participants[1]);
 }
@@ -176,7 +176,7 @@ static void test_refused_fields(void)
         if (body == NULL && rows[i].part == NULL)
             continue; /* refused even before */
         g_assert_nonnull(body);
-        g_assert_false(start_request_read(body, request, &wait, &refusal));
+        g_assert_false(start_request_read(body, NULL, request, &wait, &refusal));
         g_test_message("%s", refusal.sentence);
         g_assert_cmpint(refusal.kind, ==, OUTCOME_FAILED);
         g_assert_cmpint(refusal.code, ==, rows[i].code);
@@ -195,7 +195,7 @@ static bool is_read(const char *name, size_t length)
     bool wait;
     json_object_set_string_member(body, "mint_id", "a");
     json_object_set_string_member(body, name, value);
-    return start_request_read(body, request, &wait, &refusal);
+    return start_request_read(body, NULL, request, &wait, &refusal);
 }
 
 static void test_lengths(void)
@@ -220,7 +220,7 @@ static void test_mint_id_is_needed(void)
         g_autoptr(RecordingRequest) request = recording_request_new();
         Outcome refusal;
         bool wait;
-        g_assert_false(start_request_read(body, request, &wait, &refusal));
+        g_assert_false(start_request_read(body, NULL, request, &wait, &refusal));
         g_assert_cmpstr(refusal.sentence, ==, "\"mint_id\" is missing: it names the recording.");
     }
 }
@@ -246,9 +246,38 @@ static void test_limits(void)
         g_autoptr(RecordingRequest) request = recording_request_new();
         Outcome refusal;
         bool wait;
-        g_assert_true(start_request_read(body, request, &wait, &refusal));
+        g_assert_true(start_request_read(body, NULL, request, &wait, &refusal));
         g_assert_cmpint(request->max_duration_ns, ==, rows[i].max_duration_ns);
         g_assert_cmpuint(request->max_size, ==, rows[i].max_size);
+    }
+}
+
+/* The configured encoder counts, and a JSON object has no order. */
+static void test_encoder_options(void)
+{
+    EncoderSettings configured[ENCODING_COUNT];
+    for (Encoding i = ENCODING_NONE; i < ENCODING_COUNT; i++)
+        configured[i] = encoder_settings_default(i);
+    configured[ENCODING_AV1].encoder = "libsvtav1";
+    static const struct {
+        const char *options;
+        bool is_default, is_configured; /* taken, where that encoder is the one */
+    } rows[] = {
+        {"{\"crf\": 30, \"speed\": 10, \"encoder\": \"libsvtav1\"}", true, true},
+        {"{\"speed\": 10}", false, true},
+        {"{\"speed\": 10, \"encoder\": \"libaom-av1\"}", false, false},
+    };
+    for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {
+        g_autofree char *text = g_strdup_printf(
+            "{\"mint_id\": \"a\", \"output_format\": \"av1\", \"encoder\": %s}", rows[i].options);
+        g_autoptr(JsonObject) body = parse(text);
+        g_autoptr(RecordingRequest) plain = recording_request_new();
+        g_autoptr(RecordingRequest) other = recording_request_new();
+        Outcome refusal;
+        bool wait;
+        g_assert_true(start_request_read(body, NULL, plain, &wait, &refusal) == rows[i].is_default);
+        g_assert_true(start_request_read(body, configured, other, &wait, &refusal) ==
+                      rows[i].is_configured);
     }
 }
 
@@ -299,5 +328,6 @@ void start_request_test_add(void)
     g_test_add_func("/start-request/pause", test_pause);
     g_test_add_func("/start-request/lengths", test_lengths);
     g_test_add_func("/start-request/mint-id-is-needed", test_mint_id_is_needed);
+    g_test_add_func("/start-request/encoder-in-any-order", test_encoder_options);
     g_test_add_func("/start-request/stop", test_stop);
 }

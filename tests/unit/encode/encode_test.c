@@ -290,6 +290,65 @@ static void test_framed(void)
     picture_fitter_free(fitter);
 }
 
+/* White in the middle of a picture of the full range is white in one of the limited range, and what
+ * has another matrix later is converted. */
+static void test_colours(void)
+{
+    const PictureSize size = {320, 240};
+    PictureFitter *fitter = picture_fitter_new(size, (PictureSize){0, 0});
+    AVFrame *first = grey_picture(size), *full = grey_picture(size), *other = grey_picture(size);
+    first->colorspace = full->colorspace = AVCOL_SPC_BT470BG;
+    g_assert_true(picture_fitter_fit(fitter, first) == first);
+    full->color_range = AVCOL_RANGE_JPEG;
+    memset(full->data[0], 255, (size_t)full->linesize[0] * 240);
+    const AVFrame *limited = picture_fitter_fit(fitter, full);
+    g_assert_cmpint(limited->color_range, ==, AVCOL_RANGE_MPEG);
+    g_assert_cmpint(abs(limited->data[0][100 * limited->linesize[0] + 100] - 235), <=, 1);
+    other->colorspace = AVCOL_SPC_BT709;
+    memset(other->data[2], 200, (size_t)other->linesize[2] * 120);
+    const AVFrame *converted = picture_fitter_fit(fitter, other);
+    g_assert_cmpint(converted->colorspace, ==, AVCOL_SPC_BT470BG);
+    g_assert_cmpint(converted->data[0][100 * converted->linesize[0] + 100], >, 134);
+    av_frame_free(&first);
+    av_frame_free(&full);
+    av_frame_free(&other);
+    picture_fitter_free(fitter);
+}
+
+static void note_matrix(void *owner, AVFrame *frame)
+{
+    enum AVColorSpace *matrix = owner;
+    *matrix = frame->colorspace;
+}
+
+/* VP8 is always of that matrix; what is as large as HD would be taken for BT.709. */
+static void test_says_its_colours(void)
+{
+    static const struct {
+        Codec codec;
+        const char *encoder, *speed;
+    } rows[] = {
+        {CODEC_H264, "libx264", "veryfast"},
+        {CODEC_VP9, "libvpx-vp9", "8"},
+        {CODEC_AV1, "libaom-av1", "8"},
+        {CODEC_AV1, "libsvtav1", "12"},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        enum AVColorSpace matrix = AVCOL_SPC_NB;
+        Bench *bench =
+            bench_new(rows[i].codec, rows[i].encoder, rows[i].speed, (PictureSize){0, 0});
+        feed_media(bench, CODEC_VP8, 320, 180, START_NS, 5);
+        bench_finish(bench);
+        FrameDecoder *decoder = frame_decoder_new((FrameDecoderOut){&matrix, note_matrix});
+        g_assert_true(frame_decoder_push(decoder, frame_at(bench, 0)));
+        frame_decoder_flush(decoder);
+        g_test_message("%s: %d", rows[i].encoder, (int)matrix);
+        g_assert_true(matrix == AVCOL_SPC_BT470BG || matrix == AVCOL_SPC_SMPTE170M);
+        frame_decoder_free(decoder);
+        bench_free(bench);
+    }
+}
+
 static void test_size_and_codec_change(void)
 {
     Bench *bench = bench_new(CODEC_H264, "libx264", "ultrafast", (PictureSize){320, 180});
@@ -367,6 +426,23 @@ static void test_broken_picture(void)
     const LedgerRow *row = &bench->counters.ledger.rows[STAGE_ENCODE];
     g_assert_cmpuint(ledger_value(&row->dropped[DROP_BROKEN_REFERENCE]), ==, 14);
     bench_free(bench);
+}
+
+/* A publisher decides how large pictures are, and with it how much memory they take. */
+static void test_huge_picture(void)
+{
+    Decoded decoded = {0};
+    Pool *pool = pool_new(POOL_BYTES);
+    FrameDecoder *decoder = frame_decoder_new((FrameDecoderOut){&decoded, count_decoded});
+    TestMedia *media = test_media_new(pool, CODEC_H264, 8704, 4352);
+    Frame *frame = test_media_next(media, START_NS, true);
+    g_assert_true(frame_decoder_push(decoder, frame));
+    frame_decoder_flush(decoder);
+    g_assert_cmpuint(decoded.count, ==, 0);
+    frame_unref(frame);
+    test_media_free(media);
+    frame_decoder_free(decoder);
+    pool_unref(pool);
 }
 
 static void test_no_encoder(void)
@@ -473,9 +549,12 @@ int main(int argc, char **argv)
     g_test_add_func("/encode/pictures/ceiling", test_ceiling);
     g_test_add_func("/encode/pictures/low-layer-first", test_begins_with_a_low_layer);
     g_test_add_func("/encode/pictures/framed", test_framed);
+    g_test_add_func("/encode/pictures/colours", test_colours);
+    g_test_add_func("/encode/pictures/says-its-colours", test_says_its_colours);
     g_test_add_func("/encode/pictures/size-and-codec-change", test_size_and_codec_change);
     g_test_add_func("/encode/black", test_black);
     g_test_add_func("/encode/pictures/broken", test_broken_picture);
+    g_test_add_func("/encode/pictures/huge", test_huge_picture);
     g_test_add_func("/encode/pictures/no-encoder", test_no_encoder);
     g_test_add_func("/encode/sound/every-codec", test_sound);
     g_test_add_func("/encode/sound/hole", test_hole_in_sound);

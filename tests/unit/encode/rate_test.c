@@ -46,13 +46,13 @@ static void encode_noise(const EncoderSettings *settings, Codec codec, const uns
     GRand *random = g_rand_new_with_seed(1);
     AVFrame *picture = av_frame_alloc();
     int error = 0;
-    PictureEncoder *encoder = picture_encoder_new(codec, (PictureSize){WIDTH, HEIGHT}, settings,
-                                                  pool, (EncoderOut){taken, on_frame}, &error);
-    g_assert_nonnull(encoder);
     picture->format = AV_PIX_FMT_YUV420P;
     picture->width = WIDTH;
     picture->height = HEIGHT;
     g_assert_cmpint(av_frame_get_buffer(picture, 0), ==, 0);
+    PictureEncoder *encoder =
+        picture_encoder_new(codec, picture, settings, pool, (EncoderOut){taken, on_frame}, &error);
+    g_assert_nonnull(encoder);
     for (int64_t at_ns = 0; at_ns < SECONDS * NS_PER_SECOND;) {
         make_noise(picture, random);
         picture->pts = at_ns;

@@ -59,7 +59,9 @@ static void test_parsed(void)
          "crf=none"},
         {ENCODING_H264, "crf=20 crf=none keyframe_interval=4 bitrate=300k",
          "encoder=libx264 speed=veryfast keyframe_interval=4s threads=1 bitrate=300000 crf=none"},
-        {ENCODING_AV1, "speed=3 encoder=libsvtav1",
+        {ENCODING_AV1, "speed=10 crf=30 encoder=libsvtav1",
+         "encoder=libsvtav1 speed=10 keyframe_interval=2s threads=1 bitrate=preset crf=30"},
+        {ENCODING_AV1, "encoder=libsvtav1",
          "encoder=libsvtav1 speed=12 keyframe_interval=2s threads=1 bitrate=preset crf=none"},
         {ENCODING_AV1, "encoder=libsvtav1 speed=13",
          "encoder=libsvtav1 speed=13 keyframe_interval=2s threads=1 bitrate=preset crf=none"},
@@ -76,6 +78,21 @@ static void test_parsed(void)
         encoder_settings_format(&settings, text, sizeof text);
         g_assert_cmpstr(text, ==, rows[i].result);
     }
+}
+
+/* The encoder that there is keeps what it was given. */
+static void test_same_encoder(void)
+{
+    char text[200], problem[200];
+    EncoderSettings settings = encoder_settings_default(ENCODING_H264);
+    g_assert_true(encoder_settings_parse(&settings, ENCODING_H264, "speed=fast crf=21", problem,
+                                         sizeof problem));
+    g_assert_true(encoder_settings_parse(&settings, ENCODING_H264, "encoder=libx264", problem,
+                                         sizeof problem));
+    encoder_settings_format(&settings, text, sizeof text);
+    g_assert_cmpstr(text, ==,
+                    "encoder=libx264 speed=fast keyframe_interval=2s threads=1 bitrate=preset "
+                    "crf=21");
 }
 
 /* What is wrong is told, and nothing of the text is taken. */
@@ -110,5 +127,6 @@ void encoder_settings_test_add(void)
 {
     g_test_add_func("/encoder-settings/defaults", test_defaults);
     g_test_add_func("/encoder-settings/parsed", test_parsed);
+    g_test_add_func("/encoder-settings/same-encoder", test_same_encoder);
     g_test_add_func("/encoder-settings/refused", test_refused);
 }

@@ -383,7 +383,7 @@ static void test_layer(void)
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
         Fixture *fixture = fixture_new(TRACK_VIDEO);
         const uint16_t count = (uint16_t)(rows[i].dropped + rows[i].written);
-        track_pipeline_set_layer(fixture->pipeline, 640, 360);
+        track_pipeline_await_side(fixture->pipeline, 640);
         for (uint16_t k = 1; k <= count; k++) {
             if (k == rows[i].comes_at)
                 push_picture(fixture, k, 640, 360);

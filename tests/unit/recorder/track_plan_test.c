@@ -78,6 +78,29 @@ static void test_rows(void)
     }
 }
 
+/* Which pictures are welcome while a layer is waited for: all that the preset allows. */
+static void test_longest(void)
+{
+    static const struct {
+        TrackSize size, layer;
+        uint32_t longest;
+    } rows_of_low[] = {
+        {{1920, 1080}, {640, 360}, 1280}, {{1080, 1920}, {360, 640}, 1280},
+        {{1440, 1080}, {720, 540}, 960},  {{4000, 1000}, {1000, 250}, 1280},
+        {{1920, 0}, {640, 360}, 1280},    {{1280, 720}, {640, 360}, 0},
+        {{1920, 1080}, {0, 0}, 0},
+    };
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows_of_low); i++) {
+        const TrackFacts facts = {.kind = TRACK_VIDEO,
+                                  .codec = CODEC_VP9,
+                                  .size = rows_of_low[i].size,
+                                  .layers = {rows_of_low[i].layer},
+                                  .layer_count = 1};
+        const TrackPlan plan = track_plan_make(&facts, format_find("webm"), quality_find("low"));
+        g_assert_cmpuint(plan.longest, ==, rows_of_low[i].longest);
+    }
+}
+
 /* What arrives is larger than what was announced: the layers grow with it. */
 static void test_grown(void)
 {
@@ -136,6 +159,7 @@ static void test_unknown_size(void)
 void track_plan_test_add(void)
 {
     g_test_add_func("/recorder/track-plan/grown", test_grown);
+    g_test_add_func("/recorder/track-plan/longest", test_longest);
     g_test_add_func("/recorder/track-plan/unknown-size", test_unknown_size);
     g_test_add_func("/track-plan/rows", test_rows);
 }
