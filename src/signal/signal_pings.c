@@ -52,7 +52,7 @@ void signal_pings_start(SignalPings *pings)
 {
     signal_pings_stop(pings);
     pings->unanswered = 0;
-    pings->source = g_timeout_source_new((guint)(pings->interval_ns / NS_PER_MS));
+    pings->source = g_timeout_source_new_seconds((guint)(pings->interval_ns / NS_PER_SECOND));
     g_source_set_callback(pings->source, on_timer, pings, NULL);
     g_source_attach(pings->source, g_main_context_get_thread_default());
 }
