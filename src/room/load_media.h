@@ -19,6 +19,7 @@ typedef struct {
 } LoadMedia;
 
 /* A key frame every two seconds. H.264 pictures are filled up to the bitrate with SEI user data, as
- * the test picture does not need it; a recorder writes those, and would drop filler data. NULL with EMBEDDED_ROOM_ERROR_ENCODER. */
+ * the test picture does not need it; a recorder writes those, and would drop filler data. NULL with
+ * EMBEDDED_ROOM_ERROR_ENCODER. */
 LoadMedia *load_media_new(unsigned index, const EmbeddedPublisher *publisher, GError **error);
 void load_media_free(LoadMedia *media);
