@@ -69,7 +69,7 @@ fuzz:
 
 bench:
 	scripts/setup test
-	scripts/build
+	scripts/build all bench/floor_bench
 	.venv/bin/python bench/bench.py build
 
 bench-encoding:

@@ -1,269 +1,76 @@
 #!/usr/bin/env python3
-"""Measures roomtape against a real livekit-server on loopback: bench.py [BUILD FOLDER].
+"""Measures roomtape against the least that receiving, decrypting and writing costs, and against a real
+livekit-server: bench.py [BUILD FOLDER].
 
-Prints the figures beside their targets and writes them to BUILD/bench.json; nothing passes or fails.
-The publisher is a program of the same machine, so each part says what that could send. LIVEKIT_SERVER
-and ROOMTAPE name other programs than those of `make setup` and `make build`."""
+The recorder has core 0 for itself and what sends to it core 1. Prints one table and writes it to
+bench/results/ as JSON and as a plot; nothing passes or fails, but a row says when its figures are not the
+recorder's. BENCH_PARTS (scale,further,real) and BENCH_COUNTS (1,10,50,200,500,1000) choose, BENCH_SECONDS
+sets how long each row is measured, BENCH_DIR where files go, BENCH_RESULTS where the results go."""
 
 import os
 import pathlib
 import shutil
-import statistics
 import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from harness.judge import judge  # noqa: E402
-from harness.publisher import Publisher  # noqa: E402
-from harness.recorder import Record, Serve, program  # noqa: E402
-from harness.server import LiveKitServer  # noqa: E402
-
-from machine import Usage, load  # noqa: E402
+import machine  # noqa: E402
+import real  # noqa: E402
+import report  # noqa: E402
+import scale  # noqa: E402
 from table import Table  # noqa: E402
 
-LIMIT_SECONDS = 225  # a part that would begin later is left out, and the output says so
-SYNC_SECONDS = 12
-SYNC_ROUNDS = 2
-BURST_SECONDS = 12
-BURST_NOISE = 2  # keyframes of about 360 kB
-STARTS = 10
-COMMAND_STARTS = 3
-CPU_SECONDS = 20
-CPU_COUNTS = (1, 5, 10)
-SETTLE_SECONDS = 2.0  # the server passes on at most one request for a keyframe in a while
-HD = {"codec": "h264", "own_encoder": True, "width": 1280, "height": 720, "bitrate": 2_000_000}
+PARTS = ("scale", "further", "real")
 
 
-class Sent:
-    """What the publisher sent of what it was asked to, between here and .text()."""
-
-    def __init__(self, publisher):
-        self.publisher, self.begin, self.unsent = publisher, publisher.stats(), publisher.unsent()
-
-    def end(self):
-        stats = self.publisher.stats()
-        seconds = stats["at"] - self.begin["at"]
-        asked = stats["last"] - self.begin["last"]
-        return {
-            "asked": asked,
-            "unsent": max(0, self.publisher.unsent() - self.unsent),
-            "due": round(seconds * self.publisher.fps),
-            "latest_ms": stats["late"] * 1000,  # since it began
-            "fell_behind": stats["late"] > self.begin["late"],
-            "largest": stats["largest"],
-        }
+def listed(name, default):
+    text = os.environ.get(name)
+    return [part.strip() for part in text.split(",")] if text else list(default)
 
 
-def sent_text(sent):
-    late = f", up to {sent['latest_ms']:.0f} ms late" if sent["fell_behind"] else ""
-    return f"publisher sent {sent['asked'] - sent['unsent']} of {sent['due']} frames{late}"
+def cases(parts, folder):
+    counts = [int(count) for count in listed("BENCH_COUNTS", scale.COUNTS)]
+    seconds = int(os.environ.get("BENCH_SECONDS") or 0)
+    made = scale.scale_cases(counts, seconds) if "scale" in parts else []
+    made += scale.further_cases(seconds) if "further" in parts else []
+    made += scale.real_cases(seconds, folder) if "real" in parts else []
+    return made
 
 
-def spread(values, unit="ms"):
-    worst = max(values, key=abs)
-    return f"median {statistics.median(values):.1f} {unit}, worst {worst:.1f} {unit}"
-
-
-def start(serve, mint_id, **fields):
-    answer = serve.start(mint_id, **fields)
-    if answer.status != 200 or answer.json["state"] != "recording":
-        raise RuntimeError(f"start of {mint_id}: {answer}")
-    return answer.json
-
-
-def stop(serve, mint_id):
-    answer = serve.stop(mint_id)
-    if answer.status != 200:
-        raise RuntimeError(f"stop of {mint_id}: {answer}")
-    return answer.json
-
-
-def lost_packets(status):
-    return sum(track["lost"] for track in status["tracks"].values())
-
-
-def received_bytes(serve, mint_id):
-    return sum(track["bytes"] for track in serve.status(mint_id).json["tracks"].values())
-
-
-def record_all(serve, room, wanted, seconds):
-    """One recording for each name and format, at the same time; the final statuses by name."""
-    for mint_id, container in wanted.items():
-        start(serve, mint_id, room=room, output_format=container)
-    time.sleep(seconds)
-    for mint_id in wanted:
-        stop(serve, mint_id)
-    return {mint_id: serve.status(mint_id).json for mint_id in wanted}
-
-
-def bench_sync(server, serve, table):
-    """Flash and beep, and every frame number."""
-    everything = []
-    for codec, containers in (("h264", ("mp4", "mkv")), ("vp8", ("webm", "mkv"))):
-        room, found = f"sync-{codec}", {name: [] for name in containers}
-        missing, unreadable, complaints, lost = 0, 0, [], 0
-        with Publisher(server, room, codec=codec) as publisher:
-            time.sleep(4)  # the SDK's own clock settles over its first 100 frames
-            sent = Sent(publisher)
-            done = []
-            for number in range(SYNC_ROUNDS):
-                wanted = {f"{room}-{name}-{number}": name for name in containers}
-                statuses = record_all(serve, room, wanted, SYNC_SECONDS)
-                done += [(wanted[mint_id], status) for mint_id, status in statuses.items()]
-            sent = sent.end()
-        for container, status in done:
-            verdict = judge(status["output_path"])
-            found[container] += [offset * 1000 for offset in verdict.offsets()]
-            missing += len(verdict.video.missing)
-            unreadable += verdict.video.unreadable
-            complaints += verdict.errors
-            lost += lost_packets(status)
-        for container, offsets in found.items():
-            if offsets:
-                table.add(f"beep after flash, {codec} in {container}",
-                          f"{spread(offsets)} ({len(offsets)} seconds)", offsets_ms=offsets)  # fmt: skip
-            everything += offsets
-        table.add(f"frames missing, {codec}, {len(done)} files",
-                  f"{missing}; {unreadable} unreadable, {lost} packets lost, "
-                  f"{len(complaints)} complaints of ffmpeg; {sent_text(sent)}",
-                  "0 of those sent", missing=missing, unreadable=unreadable, lost=lost,
-                  complaints=complaints[:10], publisher=sent)  # fmt: skip
-    if everything:
-        table.add("beep after flash, all", spread(everything), "median < 5 ms, worst < 20 ms",
-                  median_ms=statistics.median(everything), worst_ms=max(everything, key=abs))  # fmt: skip
-
-
-def bench_burst(server, serve, table):
-    """Keyframes larger than a usual receive buffer."""
-    room = "burst"
-    options = {**HD, "noise": BURST_NOISE, "bitrate": 8_000_000, "fps": 15}
-    with Publisher(server, room, **options) as publisher:
-        sent = Sent(publisher)
-        status = record_all(serve, room, {room: "mp4"}, BURST_SECONDS)[room]
-        sent = sent.end()
-    verdict = judge(status["output_path"])
-    missing, lost = len(verdict.video.missing), lost_packets(status)
-    pace = verdict.video.pace(publisher.fps) * 1000
-    offsets = [offset * 1000 for offset in verdict.offsets(after=0)]
-    recovered = sum(track["recovered"] for track in status["tracks"].values())
-    keyframes = sum(track["keyframes"] for track in status["tracks"].values())
-    table.add("keyframes in one burst",
-              f"largest {sent['largest']} bytes, {keyframes} keyframes: {missing} frames missing, "
-              f"{lost} packets lost, {recovered} recovered, {len(verdict.errors)} complaints; "
-              f"{sent_text(sent)}",
-              "about 360 kB, 0 missing of those sent", missing=missing, lost=lost, recovered=recovered,
-              largest_bytes=sent["largest"], complaints=verdict.errors[:10], publisher=sent)  # fmt: skip
-    steps = sum(track["clock_steps"] for track in status["tracks"].values())
-    table.add("  timeline of that file", f"a picture at most {pace:.0f} ms from its place, "
-              f"{steps} clock steps, beep after flash {spread(offsets) if offsets else 'not found'}",
-              pace_ms=pace, clock_steps=steps, offsets_ms=offsets)  # fmt: skip
-
-
-def bench_starts(publisher, serve, table):
-    """From the request to RECORDING, and from the request to stop to the finished file."""
-    starts, connections, stops, sent = [], [], [], Sent(publisher)
-    for number in range(STARTS):
-        time.sleep(SETTLE_SECONDS + number % 3 * 0.15)
-        began = time.monotonic()
-        start(serve, f"start-{number}", room=publisher.room, output_format="mp4")
-        starts.append((time.monotonic() - began) * 1000)
-        time.sleep(0.5)
-        began = time.monotonic()
-        stats = stop(serve, f"start-{number}")["stats"]
-        stops.append((time.monotonic() - began) * 1000)
-        connections.append(stats["connection_time"] * 1000)
-    sent = sent.end()
-    table.add(f"start to RECORDING, HTTP, {STARTS} times", f"{spread(starts)}; {sent_text(sent)}",
-              "< 700 ms", ms=starts, publisher=sent)  # fmt: skip
-    table.add("  of that until connected", spread(connections), ms=connections)
-    table.add(f"stop to finished file, MP4 of 0.5 s, {STARTS} times", spread(stops), ms=stops)
-
-
-def bench_command(server, room, folder, table):
-    """From the start of the process."""
-    states, frames, stops = [], [], []
-    for number in range(COMMAND_STARTS):
-        time.sleep(SETTLE_SECONDS)
-        with Record(server, room, folder=folder / f"command-{number}") as record:
-            found = record.err.wait(lambda line: "First frame received" in line, 20)
-            if found:
-                frames.append((time.monotonic() - record.started) * 1000)
-            record.wait_state("recording")
-            states.append((time.monotonic() - record.started) * 1000)
-            time.sleep(0.5)
-            began = time.monotonic()
-            record.interrupt()
-            stops.append((time.monotonic() - began) * 1000)
-    if frames:
-        table.add(f"command to its first frame, {len(frames)} times", spread(frames), ms=frames)
-    table.add(f"command to RECORDING, {len(states)} times", spread(states), "< 700 ms", ms=states)
-    table.add("Ctrl-C to exit", spread(stops), ms=stops)
-
-
-def bench_cpu(publisher, serve, table):
-    """Recordings of one room in one process."""
-    room, running, base = publisher.room, [], {"cpu_percent": 0.0, "rss_mib": 0.0}
-    for count in CPU_COUNTS:
-        while len(running) < count:
-            mint_id = f"cpu-{len(running)}"
-            start(serve, mint_id, room=room, output_format="mp4")
-            running.append(mint_id)
-        time.sleep(1)
-        sent, received = Sent(publisher), received_bytes(serve, running[0])
-        usage = Usage(serve.process.pid)
-        time.sleep(CPU_SECONDS)
-        usage = usage.end()
-        received = received_bytes(serve, running[0]) - received
-        mbit, sent = received * 8 / usage["seconds"] / 1e6, sent.end()
-        each = usage["cpu_percent"] / count
-        table.add(f"CPU of {count} passthrough at 720p30 H.264 2 Mbit/s + Opus",
-                  f"{usage['cpu_percent']:.1f} % of a core, {each:.2f} % each; RSS "
-                  f"{usage['rss_mib']:.1f} MiB; {usage['switches_per_second'] / count:.0f} context "
-                  f"switches/s each; received {mbit:.2f} Mbit/s each; {sent_text(sent)}",
-                  "printed", count=count, received_mbit=mbit, each_percent=each, publisher=sent, **usage)  # fmt: skip
-    stops, lost, paths = [], 0, []
-    for mint_id in running:
-        began = time.monotonic()
-        paths.append(stop(serve, mint_id)["output_path"])
-        stops.append((time.monotonic() - began) * 1000)
-        lost += lost_packets(serve.status(mint_id).json)
-    sizes = [os.path.getsize(path) / 1e6 for path in paths]
-    table.add(f"stop to finished file, MP4s of {min(sizes):.0f} to {max(sizes):.0f} MB",
-              f"{spread(stops)}; {lost} packets lost", ms=stops, megabytes=sizes, lost=lost)  # fmt: skip
+def measure(parts, build, folder, table):
+    rows = []
+    for case in cases(parts, folder):
+        print(f"bench: {case.name}: {case.count} recordings", flush=True)
+        rows.append(scale.run_case(case, build, folder))
+        print(report.table(rows[-1:]) + "\n", flush=True)
+    if "further" in parts:
+        scale.run_finalising(folder, table)
+    if "real" in parts:
+        real.run(folder, table)
+    return rows
 
 
 def main():
     build = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "build").resolve()
-    folder = build / "bench"
-    shutil.rmtree(folder, ignore_errors=True)
+    parts = listed("BENCH_PARTS", PARTS)
+    if unknown := set(parts) - set(PARTS):
+        raise SystemExit(f"bench: BENCH_PARTS has {', '.join(unknown)}; the parts are {', '.join(PARTS)}")
+    folder = pathlib.Path(os.environ.get("BENCH_DIR") or "/dev/shm") / f"roomtape-bench-{os.getpid()}"
+    server = os.environ.get("LIVEKIT_SERVER") or ROOT / ".tools/bin/livekit-server"
+    table, began, about = Table(), time.monotonic(), machine.describe(ROOT, server)
     folder.mkdir(parents=True)
-    table, began, load_before = Table(), time.monotonic(), load()
-
-    def part(name, work, *arguments):
-        if time.monotonic() - began > LIMIT_SECONDS:
-            table.add(name, "left out: no time is left")
-            return
-        print(f"bench: {name}", flush=True)
-        try:
-            work(*arguments, table)
-        except (AssertionError, RuntimeError, OSError, KeyError) as error:
-            table.add(name, f"broke off: {str(error)[:300]}")
-
-    with LiveKitServer(folder) as server, Serve(server, folder / "files", log_level="info") as serve:
-        part("flash and beep", bench_sync, server, serve)
-        part("large keyframes", bench_burst, server, serve)
-        with Publisher(server, "hd", **HD) as publisher:
-            time.sleep(1)
-            part("starts and stops", bench_starts, publisher, serve)
-            part("command", bench_command, server, publisher.room, folder)
-            part("processor", bench_cpu, publisher, serve)
-    about = {"program": program(), "cores": os.cpu_count(), "load_before": load_before,
-             "seconds": time.monotonic() - began}  # fmt: skip
-    table.write(build / "bench.json", **about)
-    print(f"\n{table.text()}\n\n{about['cores']} cores, load {load_before:.1f} before; "
-          f"{about['seconds']:.0f} s; {build / 'bench.json'}")  # fmt: skip
+    try:
+        rows = measure(parts, build, folder, table)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    about["seconds"] = round(time.monotonic() - began)
+    results = pathlib.Path(os.environ.get("BENCH_RESULTS") or ROOT / "bench/results")
+    report.write(results, about, rows, table.rows)
+    print(f"\n{report.table(rows)}\n" if rows else "")
+    print(f"{table.text()}\n" if table.rows else "")
+    print(f"{report.about_text(about)}\n{about['seconds']} s; {results}/latest.json, latest.svg")
 
 
 if __name__ == "__main__":

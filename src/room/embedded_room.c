@@ -468,10 +468,10 @@ const char *embedded_room_api_secret(const EmbeddedRoom *room)
     return room->api_secret;
 }
 
-void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
+void embedded_room_stats(EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
 {
     const DownlinkCounters *const counters = media_hub_counters(room->hub);
-    const LoadCounters *const load = media_hub_load_counters(room->hub);
+    LoadCounters *const load = media_hub_load_counters(room->hub);
     const MediaSourceStats media = room_roster_stats(room->roster);
     *ret_stats = (EmbeddedRoomStats){
         .subscribers = room->sessions->len - room->ended->len,
@@ -483,9 +483,9 @@ void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats)
         .plis = atomic_load(&counters->plis),
         .receiver_reports = atomic_load(&counters->receiver_reports),
         .malformed_requests = room->malformed_requests,
-        .load_packets = atomic_load(&load->packets),
-        .load_unsent = atomic_load(&load->unsent),
-        .load_late_ms = load_counters_late_ms(load, 0.99),
+        .load_packets = atomic_exchange(&load->packets, 0),
+        .load_unsent = atomic_exchange(&load->unsent, 0),
+        .load_late_ms = load_counters_take_late_ms(load, 0.99),
         .video_frames = media.video_frames,
         .skipped = media.skipped,
         .audio_frames = media.audio_frames,

@@ -74,14 +74,15 @@ typedef struct {
     uint64_t nacks; /* sequences asked for */
     uint64_t plis;
     uint64_t receiver_reports;
-    uint64_t malformed_requests; /* signal messages and SDP that were not understood */
-    uint64_t load_packets, load_unsent;
-    unsigned load_late_ms; /* 99 % of the frames were not later */
+    uint64_t malformed_requests;        /* signal messages and SDP that were not understood */
+    uint64_t load_packets, load_unsent; /* since they were read last, and so is the next */
+    unsigned load_late_ms;              /* 99 % of the frames were not later */
 } EmbeddedRoomStats;
 
-void embedded_room_stats(const EmbeddedRoom *room, EmbeddedRoomStats *ret_stats);
+void embedded_room_stats(EmbeddedRoom *room, EmbeddedRoomStats *ret_stats);
 
 /* The `roomtape room` command: parses the flags of room/room_options.h, prints one JSON line
  * {"url", "api_key", "api_secret", "room"} on standard output when ready and runs until SIGINT or
- * SIGTERM. Returns the exit status. */
+ * SIGTERM. SIGUSR1 prints the counters at once. Returns the exit status.
+ */
 int embedded_room_main(int argc, char **argv);

@@ -211,14 +211,15 @@ void load_feed_connected(LoadFeed *feed, unsigned downlink_id_connected)
     }
 }
 
-unsigned load_counters_late_ms(const LoadCounters *counters, double share)
+unsigned load_counters_take_late_ms(LoadCounters *counters, double share)
 {
-    uint64_t total = 0, below = 0;
+    uint64_t late_ms[LOAD_LATE_MS_MAX + 1], total = 0, below = 0;
     for (unsigned i = 0; i <= LOAD_LATE_MS_MAX; i++) {
-        total += atomic_load(&counters->late_ms[i]);
+        late_ms[i] = atomic_exchange(&counters->late_ms[i], 0);
+        total += late_ms[i];
     }
     for (unsigned i = 0; i <= LOAD_LATE_MS_MAX; i++) {
-        below += atomic_load(&counters->late_ms[i]);
+        below += late_ms[i];
         if ((double)below >= share * (double)total) {
             return i;
         }

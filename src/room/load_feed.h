@@ -26,5 +26,6 @@ void load_feed_add(LoadFeed *feed, Downlink *downlink, const DownlinkTrack *trac
 void load_feed_remove(LoadFeed *feed, const Downlink *downlink, uint32_t ssrc); /* 0 = all */
 void load_feed_connected(LoadFeed *feed, unsigned downlink_id);
 
-/* Milliseconds that this share (0.99) of all frames was not late by more than. Any thread. */
-unsigned load_counters_late_ms(const LoadCounters *counters, double share);
+/* Milliseconds that this share (0.99) of all frames was not late by more than, and counts anew. Any
+ * thread. */
+unsigned load_counters_take_late_ms(LoadCounters *counters, double share);

@@ -9,8 +9,11 @@
 #define KEYFRAME_SECONDS 2
 #define KEYFRAME_SHARES 4 /* of what other pictures have */
 #define SOUNDS (LOAD_MEDIA_SECONDS * TEST_SOUND_RATE / AUDIO_ENCODER_FRAME_SAMPLES)
-#define FILLER_NAL 12 /* H.264 7.4.1 */
-#define START_CODE_SIZE 4
+#define SLICE_NAL 1 /* H.264 7.4.1 */
+#define IDR_NAL 5
+#define SEI_NAL 6
+#define SEI_USER_DATA 5 /* H.264 D.1.7: 16 bytes that name it, and any others */
+#define SEI_LEAST 24
 
 static void track_clear(LoadTrack *track)
 {
@@ -39,20 +42,50 @@ static size_t wanted_size(const EmbeddedPublisher *publisher, bool is_key)
     return is_key ? KEYFRAME_SHARES * share : share;
 }
 
+/* Where the start code of the first slice is; SEI goes in front of it (H.264 7.4.1.2.3). */
+static size_t first_slice(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i + 3 < size; i++) {
+        const bool is_start = data[i] == 0 && data[i + 1] == 0 && data[i + 2] == 1;
+        const uint8_t type = data[i + 3] & 31;
+        if (is_start && (type == SLICE_NAL || type == IDR_NAL)) {
+            return i > 0 && data[i - 1] == 0 ? i - 1 : i;
+        }
+    }
+    return 0;
+}
+
+/* So many bytes, or one less; at least SEI_LEAST. */
+static void append_sei(GByteArray *out, size_t size)
+{
+    static const uint8_t head[] = {0, 0, 0, 1, SEI_NAL, SEI_USER_DATA}, more = 0xff, end = 0x80;
+    const size_t rest = size - sizeof head - sizeof end - 1;
+    const size_t payload = rest - rest / 256;
+    const uint8_t last = (uint8_t)(payload % 255);
+    g_byte_array_append(out, head, sizeof head);
+    for (size_t i = 0; i < payload / 255; i++) {
+        g_byte_array_append(out, &more, 1);
+    }
+    g_byte_array_append(out, &last, 1);
+    const guint at = out->len;
+    g_byte_array_set_size(out, at + (guint)payload);
+    memset(out->data + at, 0x55, payload);
+    g_byte_array_append(out, &end, 1);
+}
+
 static void cut_filled(Packetizer *packetizer, const EncodedMedia *media, size_t size,
                        MediaFrame *frame)
 {
-    if (media->size + START_CODE_SIZE + 2 >= size) {
+    if (media->size + SEI_LEAST > size) {
         packetizer_cut(packetizer, media->data, media->size, frame);
         return;
     }
-    static const uint8_t start[] = {0, 0, 0, 1, FILLER_NAL};
-    g_autofree uint8_t *filled = g_malloc(size);
-    memcpy(filled, media->data, media->size);
-    memset(filled + media->size, 0xff, size - media->size);
-    memcpy(filled + media->size, start, sizeof start);
-    filled[size - 1] = 0x80;
-    packetizer_cut(packetizer, filled, size, frame);
+    const size_t slice = first_slice(media->data, media->size);
+    g_autoptr(GByteArray) filled = g_byte_array_new();
+    g_byte_array_append(filled, media->data, (guint)slice);
+    append_sei(filled, size - media->size);
+    g_byte_array_append(filled, media->data + slice, (guint)(media->size - slice));
+    packetizer_cut(packetizer, filled->data, filled->len, frame);
 }
 
 static bool make_pictures(LoadMedia *media, unsigned index, const EmbeddedPublisher *publisher,

@@ -18,7 +18,8 @@ typedef struct {
     LoadTrack tracks[2]; /* by TrackKind; count 0 = not published */
 } LoadMedia;
 
-/* A key frame every two seconds. H.264 pictures are filled up to the bitrate with filler data, as
- * the test picture does not need it. NULL with EMBEDDED_ROOM_ERROR_ENCODER. */
+/* A key frame every two seconds. H.264 pictures are filled up to the bitrate with SEI user data, as
+ * the test picture does not need it; a recorder writes those, and would drop filler data. NULL with
+ * EMBEDDED_ROOM_ERROR_ENCODER. */
 LoadMedia *load_media_new(unsigned index, const EmbeddedPublisher *publisher, GError **error);
 void load_media_free(LoadMedia *media);

@@ -428,7 +428,7 @@ void media_hub_load(MediaHub *hub, GPtrArray *media)
     net_thread_post(hub->thread, net_load, hub, NULL);
 }
 
-const LoadCounters *media_hub_load_counters(const MediaHub *hub)
+LoadCounters *media_hub_load_counters(MediaHub *hub)
 {
     return &hub->load_counters;
 }

@@ -46,4 +46,4 @@ void media_hub_post_frame(MediaHub *hub, MediaFrame *frame);
 void media_hub_load(MediaHub *hub, GPtrArray *media);
 
 const DownlinkCounters *media_hub_counters(const MediaHub *hub);
-const LoadCounters *media_hub_load_counters(const MediaHub *hub);
+LoadCounters *media_hub_load_counters(MediaHub *hub);

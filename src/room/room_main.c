@@ -40,7 +40,7 @@ static void print_ready(const EmbeddedRoom *room, const EmbeddedRoomConfig *conf
     print_line(builder);
 }
 
-static void print_stats(const EmbeddedRoom *room)
+static void print_stats(EmbeddedRoom *room)
 {
     EmbeddedRoomStats stats = {0};
     embedded_room_stats(room, &stats);
@@ -71,15 +71,23 @@ static gboolean on_end(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static void run_until_ended(const RoomOptions *options)
+static gboolean on_count(gpointer data)
+{
+    print_stats(data);
+    return G_SOURCE_CONTINUE;
+}
+
+static void run_until_ended(const RoomOptions *options, EmbeddedRoom *room)
 {
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     const guint interrupt = g_unix_signal_add(SIGINT, on_end, loop);
     const guint terminate = g_unix_signal_add(SIGTERM, on_end, loop);
+    const guint count = g_unix_signal_add(SIGUSR1, on_count, room);
     const guint timer = options->duration_ns > 0
                             ? g_timeout_add((guint)(options->duration_ns / NS_PER_MS), on_end, loop)
                             : 0;
     g_main_loop_run(loop);
+    g_source_remove(count);
     g_source_remove(interrupt);
     g_source_remove(terminate);
     if (timer != 0) {
@@ -101,7 +109,7 @@ int embedded_room_main(int argc, char **argv)
         return 1;
     }
     print_ready(room, &options->config);
-    run_until_ended(options);
+    run_until_ended(options, room);
     if (options->stats) {
         print_stats(room);
     }

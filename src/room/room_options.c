@@ -198,7 +198,7 @@ static bool parse_flags(int argc, char **argv, RawOptions *raw, GError **error)
         {"seed", 0, 0, G_OPTION_ARG_INT, &raw->seed, "Seed of losses and jitter (1)", "NUMBER"},
         {"duration", 0, 0, G_OPTION_ARG_STRING, &raw->duration, "End after that long", "TIME"},
         {"stats", 0, 0, G_OPTION_ARG_NONE, &raw->stats,
-         "Print the counters as a JSON line at the end", NULL},
+         "Print the counters as a JSON line at the end; SIGUSR1 does so at once", NULL},
         {NULL, 0, 0, G_OPTION_ARG_NONE, NULL, NULL, NULL},
     };
     g_set_prgname("roomtape room");

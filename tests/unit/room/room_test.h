@@ -4,6 +4,7 @@
 void fault_script_test_add(void);
 void room_options_test_add(void);
 void test_media_test_add(void);
+void load_media_test_add(void);
 void packetizer_test_add(void);
 void rtp_sender_test_add(void);
 void packet_link_test_add(void);

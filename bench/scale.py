@@ -1,0 +1,134 @@
+"""The rows of the table: the floor and roomtape at each count, measured one after the other, so that
+their ratio holds while the machine does other things too."""
+
+import dataclasses
+import json
+import shutil
+import subprocess
+
+from machine import free_bytes
+from recordings import HD_BITS, HD_LOAD, LoadRoom, RealRoom, finalising, measure
+
+COUNTS = (1, 10, 50, 200, 500, 1000)
+SECONDS = {1: 12, 1000: 60}
+DEFAULT_SECONDS = 15
+FLOOR_SECONDS = 10
+REAL_COUNTS = (1, 10, 25)
+FINALISED = (10, 10)  # recordings, seconds
+LATE_MS = 10  # a sender that is later than that measures itself
+SPACE_MARGIN = 1 << 30
+AROUND_SECONDS = 12  # what recordings run before and after the figures, and how much more a recording
+EACH_SECONDS = 0.015  # that waits for the start of the others
+LEAST_SECONDS = 5
+
+
+@dataclasses.dataclass
+class Case:
+    """One column of the table."""
+
+    name: str
+    count: int
+    seconds: int
+    source: object  # makes it
+    bits: int = HD_BITS  # of one recording, a second
+    fields: dict = dataclasses.field(default_factory=lambda: {"output_format": "mp4"})
+    floors: bool = False
+
+
+def loaded(*publishers):
+    return lambda: LoadRoom(*publishers)
+
+
+def scale_cases(counts, seconds):
+    return [Case(str(count), count, seconds or SECONDS.get(count, DEFAULT_SECONDS),
+                 loaded(f"alice,{HD_LOAD}"), floors=True) for count in counts]  # fmt: skip
+
+
+def further_cases(seconds):
+    seconds = seconds or DEFAULT_SECONDS
+    return [
+        Case("room of 50", 1, seconds, loaded(*(f"p{number},{HD_LOAD}" for number in range(50))), 50 * HD_BITS),
+        Case("1000 audio", 1000, seconds, loaded("alice,video=none"), 64_000, {"output_format": "ogg"}),
+        Case("4K", 1, seconds, loaded("alice,audio=none,size=3840x2160,bitrate=20000000"), 21_000_000),
+    ]  # fmt: skip
+
+
+def real_cases(seconds, folder):
+    return [Case(f"real {count}", count, seconds or DEFAULT_SECONDS, lambda: RealRoom(folder))
+            for count in REAL_COUNTS]  # fmt: skip
+
+
+def floor(program, mode, count, folder, seconds=FLOOR_SECONDS):
+    """What the bare program says."""
+    folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run([str(program), mode, str(count), str(seconds), str(folder)],
+                          capture_output=True, text=True, timeout=seconds + 120)  # fmt: skip
+    shutil.rmtree(folder)
+    if done.returncode != 0:
+        return {"error": done.stderr.strip() or f"exit status {done.returncode}"}
+    return json.loads(done.stdout)
+
+
+def fitting_seconds(case, folder):
+    """As long as its files have room for, and a sentence when that is less."""
+    free = free_bytes(folder) - SPACE_MARGIN
+    each_second = case.count * case.bits / 8
+    seconds = int(free / each_second - AROUND_SECONDS - case.count * EACH_SECONDS)
+    if seconds >= case.seconds:
+        return case.seconds, None
+    said = f"{case.name}: {folder} has room for {max(seconds, 0)} s instead of {case.seconds} s"
+    return (seconds, said) if seconds >= LEAST_SECONDS else (0, said + ", so it is left out")
+
+
+def judge(row):
+    """Whether the figures are of the recorder."""
+    if row.get("late_p99_ms", 0) > LATE_MS:
+        return f"void: the sender was {row['late_p99_ms']} ms late (p99)"
+    if row.get("unsent", 0) > 0:
+        return f"void: the kernel did not take {row['unsent']} packets of the sender"
+    if row["lost_packets"] or row["dropped_frames"]:
+        return f"{row['lost_packets']} packets lost, {row['dropped_frames']} frames dropped"
+    if row["exit_status"] or set(row["outcomes"]) != {"complete"}:
+        return f"exit status {row['exit_status']}, outcomes {row['outcomes']}"
+    return None
+
+
+def add_floors(row, program, folder):
+    for mode in ("timer", "epoll"):
+        found = row[f"floor_{mode}"] = floor(program, mode, row["count"], folder)
+        if "error" in found:
+            row["notes"].append(f"floor, {mode}, at {row['count']}: {found['error']}")
+        elif found["late_p99_ms"] > LATE_MS or found["lost"]:
+            row["notes"].append(f"floor, {mode}, at {row['count']}: the sender was {found['late_p99_ms']} ms late (p99), "
+                                f"{found['lost']} packets lost")  # fmt: skip
+
+
+def run_case(case, build, folder):
+    """The row; what is not right about it is in its notes."""
+    row = {"name": case.name, "count": case.count, "notes": []}
+    seconds, said = fitting_seconds(case, folder)
+    if said:
+        row["notes"].append(said)
+    if not seconds:
+        return row
+    if case.floors:
+        add_floors(row, build / "bench/floor_bench", folder / "floor")
+    try:
+        row.update(measure(case.source(), case.count, seconds, folder / "files", case.fields))
+    except (AssertionError, RuntimeError, OSError, KeyError, subprocess.SubprocessError) as error:
+        row["notes"].append(f"{case.name}: broke off: {str(error)[:400]}")
+        return row
+    if verdict := judge(row):
+        row["notes"].append(f"{case.name}: {verdict}")
+    least = row.get("floor_timer", {}).get("ms_per_second")
+    if least:
+        row["ratio"] = row["cpu_ms"] / least
+    return row
+
+
+def run_finalising(folder, table):
+    found = finalising(folder / "files", *FINALISED)
+    count, seconds = FINALISED
+    table.add(f"finalising {count} MP4s of {seconds} s",
+              f"{found['ms_per_second']:.2f} ms of CPU for a second of each; all stopped after {found['with']['stop_seconds']:.2f} s, "
+              f"without it {found['without']['stop_seconds']:.2f} s", **found)  # fmt: skip
