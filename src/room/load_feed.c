@@ -9,6 +9,9 @@
 #define TURN_NS (2 * NS_PER_MS)
 #define LENGTH_NS (LOAD_MEDIA_SECONDS * NS_PER_SECOND)
 #define STAGGER_NS (40 * NS_PER_MS) /* more than the distance of two pictures */
+#define STAGGER_STEPS 128
+#define STAGGER_STEP                                                                               \
+    79 /* neighbours are far from each other; a subscriber's tracks begin at once */
 #define FIRST_REPORT_NS NS_PER_SECOND
 #define REPORT_INTERVAL_NS (3 * NS_PER_SECOND)
 #define PACKET_SIZE (RTP_SENDER_MAX_PACKET + PEER_TRAILER)
@@ -165,7 +168,8 @@ void load_feed_free(LoadFeed *feed)
 
 static void start(Stream *stream, int64_t now_ns)
 {
-    stream->start_ns = now_ns + (int64_t)(g_random_double() * (double)STAGGER_NS);
+    const unsigned step = downlink_id(stream->downlink) * STAGGER_STEP % STAGGER_STEPS;
+    stream->start_ns = now_ns + step * (STAGGER_NS / STAGGER_STEPS);
     stream->next_report_ns = stream->start_ns + FIRST_REPORT_NS;
 }
 

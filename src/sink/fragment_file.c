@@ -163,6 +163,7 @@ FragmentFile *fragment_file_new(const char *path, unsigned auto_commit_bytes)
     file->auto_commit_bytes = auto_commit_bytes;
     file->io = avio_alloc_context(buffer, IO_BUFFER_BYTES, 1, file, NULL, on_write, on_seek);
     require(file->io != NULL);
+    file->io->direct = 1; /* media are not copied into FFmpeg's buffer on their way into ours */
     return file;
 }
 
