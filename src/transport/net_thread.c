@@ -23,6 +23,7 @@ struct NetThread {
     NetPace *pace;
     NetTimers *timers;
     unsigned socket_count;
+    NetInbox *inbox;
     Mailbox *mailbox;
     GSource *mailbox_source;
     GPollFD *fds;
@@ -138,6 +139,10 @@ static void release(NetThread *thread)
     if (thread->mailbox_source)
         g_source_destroy(thread->mailbox_source);
     g_clear_pointer(&thread->mailbox_source, g_source_unref);
+    if (thread->inbox) {
+        net_inbox_close(thread->inbox);
+        net_inbox_unref(thread->inbox);
+    }
     net_timers_free(thread->timers);
     net_pace_free(thread->pace);
     g_main_context_unref(thread->slow_context);
@@ -156,7 +161,8 @@ NetThread *net_thread_new(const char *name)
     thread->pace = net_pace_new(thread->context,
                                 (NetPaceOut){.owner = thread, .before_drain = note_socket_time});
     thread->mailbox = mailbox_new();
-    if (!thread->mailbox) {
+    thread->inbox = net_inbox_new(thread->context);
+    if (!thread->mailbox || !thread->inbox) {
         release(thread);
         return NULL;
     }
@@ -214,6 +220,11 @@ void net_thread_remove_socket(NetThread *thread, NetSocket *socket)
 int64_t net_thread_round_up(const NetThread *thread, int64_t at_ns)
 {
     return net_pace_round_up(thread->pace, at_ns);
+}
+
+NetInbox *net_thread_inbox(NetThread *thread)
+{
+    return thread->inbox;
 }
 
 NetTimers *net_thread_timers(NetThread *thread)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/mailbox.h"
+#include "transport/net_inbox.h"
 #include "transport/net_pace.h"
 #include "transport/net_timers.h"
 
@@ -31,6 +32,9 @@ int64_t net_thread_now_ns(const NetThread *thread);
 void net_thread_add_socket(NetThread *thread, NetSocket *socket);
 void net_thread_remove_socket(NetThread *thread, NetSocket *socket);
 int64_t net_thread_round_up(const NetThread *thread, int64_t at_ns);
+
+/* Borrowed; who posts to it from another thread holds a reference. Thread: any. */
+NetInbox *net_thread_inbox(NetThread *thread);
 
 /* For what belongs to connections. Thread: the net thread itself. */
 NetTimers *net_thread_timers(NetThread *thread);

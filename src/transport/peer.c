@@ -136,7 +136,7 @@ static void start_sctp(Peer *peer)
         .message = on_sctp_message,
         .stream_closed = on_stream_closed,
     };
-    peer->sctp = sctp_new(net_thread_context(peer->thread), out);
+    peer->sctp = sctp_new(net_thread_inbox(peer->thread), out);
 }
 
 /* ---- DTLS ---- */

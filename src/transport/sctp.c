@@ -7,7 +7,6 @@
 
 #include "base/check.h"
 #include "transport/dtls.h"
-#include "transport/mailbox_source.h"
 #include "transport/sctp_stack.h"
 
 #define PORT 5000
@@ -30,12 +29,12 @@ typedef struct {
     uint8_t data[];
 } Letter;
 
-/* Shared by both threads: each holds one reference, and the last one frees it, so that neither has
- * to wait for the other. */
+/* Shared by both threads: each holds one reference, and so does each letter on its way to net. The
+ * last one frees it, so that neither has to wait for the other. */
 typedef struct {
     _Atomic int references;
     _Atomic size_t waiting_to_net, waiting_to_stack; /* bytes */
-    Mailbox *to_net;
+    NetInbox *inbox;
     Sctp *net; /* NULL after sctp_free() */
     struct {
         SctpAddress address;
@@ -47,7 +46,6 @@ typedef struct {
 struct Sctp {
     SctpOut out;
     SctpLink *link;
-    GSource *source;
 };
 
 static Letter *letter_new(LetterKind kind, const uint8_t *data, size_t size)
@@ -71,8 +69,7 @@ static void link_unref(SctpLink *link)
 {
     if (atomic_fetch_sub(&link->references, 1) > 1)
         return;
-    mailbox_drain(link->to_net); /* frees what nobody read */
-    mailbox_free(link->to_net);
+    net_inbox_unref(link->inbox);
     g_free(link);
 }
 
@@ -108,14 +105,20 @@ static void arrive_on_net(void *owner, void *message)
     if (link->net)
         deliver(link->net, letter);
     g_free(letter);
+    link_unref(link);
 }
 
 static void post_to_net(SctpLink *link, Letter *letter)
 {
-    if (reserve(&link->waiting_to_net, sizeof *letter + letter->size))
-        mailbox_post(link->to_net, arrive_on_net, link, letter);
-    else
+    if (!reserve(&link->waiting_to_net, sizeof *letter + letter->size)) {
         g_free(letter);
+        return;
+    }
+    atomic_fetch_add(&link->references, 1);
+    if (net_inbox_post(link->inbox, arrive_on_net, link, letter))
+        return;
+    g_free(letter);
+    link_unref(link);
 }
 
 /* ---- stack thread ---- */
@@ -356,18 +359,16 @@ static bool post_to_stack(SctpLink *link, Letter *letter)
     return true;
 }
 
-Sctp *sctp_new(GMainContext *context, SctpOut out)
+Sctp *sctp_new(NetInbox *inbox, SctpOut out)
 {
-    Mailbox *mailbox = sctp_stack_thread() ? mailbox_new() : NULL;
-    if (!mailbox)
+    if (!sctp_stack_thread())
         return NULL;
     SctpLink *link = g_new0(SctpLink, 1);
     atomic_init(&link->references, 2);
-    link->to_net = mailbox;
+    link->inbox = net_inbox_ref(inbox);
     Sctp *sctp = g_new0(Sctp, 1);
     sctp->out = out;
     sctp->link = link;
-    sctp->source = mailbox_source_attach(link->to_net, context);
     link->net = sctp;
     net_thread_post(sctp_stack_thread(), open_on_stack, link, NULL);
     return sctp;
@@ -377,8 +378,6 @@ void sctp_free(Sctp *sctp)
 {
     if (!sctp)
         return;
-    g_source_destroy(sctp->source);
-    g_source_unref(sctp->source);
     sctp->link->net = NULL;
     net_thread_post(sctp_stack_thread(), close_on_stack, sctp->link, NULL);
     link_unref(sctp->link);

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "transport/net_inbox.h"
+
 #define SCTP_MAX_MESSAGE 65535
 #define SCTP_MAX_STREAMS 1024
 
@@ -26,9 +28,9 @@ typedef struct {
     void (*stream_closed)(void *owner, uint16_t stream);
 } SctpOut;
 
-/* Connects at once; both sides do, from and to port 5000. NULL when the process has no descriptor
- * left. */
-Sctp *sctp_new(GMainContext *context, SctpOut out);
+/* Connects at once; both sides do, from and to port 5000. What the stack says comes by way of
+ * `inbox`, which is read on this thread. NULL when the process has no descriptor left. */
+Sctp *sctp_new(NetInbox *inbox, SctpOut out);
 void sctp_free(Sctp *sctp);
 
 void sctp_receive(Sctp *sctp, const uint8_t *data, size_t size);

@@ -59,7 +59,7 @@ static void run_until(const unsigned *counter)
     }
 }
 
-static void connect_both(End *left, End *right)
+static void connect_both(NetInbox *inbox, End *left, End *right)
 {
     End *ends[] = {left, right};
     *left = (End){.other = right};
@@ -73,7 +73,7 @@ static void connect_both(End *left, End *right)
             .message = on_message,
             .stream_closed = on_stream_closed,
         };
-        ends[i]->sctp = sctp_new(g_main_context_default(), out);
+        ends[i]->sctp = sctp_new(inbox, out);
         g_assert_nonnull(ends[i]->sctp);
     }
     run_until(&left->ups);
@@ -106,7 +106,9 @@ static void abort_of(End *end)
 static void test_lost(void)
 {
     End left, right;
-    connect_both(&left, &right);
+    NetInbox *inbox = net_inbox_new(g_main_context_default());
+    g_assert_nonnull(inbox);
+    connect_both(inbox, &left, &right);
     g_assert_cmpuint(left.losses + right.losses, ==, 0);
     abort_of(&right);
     run_until(&left.losses);
@@ -117,9 +119,37 @@ static void test_lost(void)
         sctp_send(left.sctp, &(SctpSend){.max_retransmits = -1}, (const uint8_t *)"x", 1));
     sctp_free(left.sctp);
     sctp_free(right.sctp);
+    net_inbox_close(inbox); /* before the stack has said its last */
+    net_inbox_unref(inbox);
+}
+
+static void count(void *owner, void *message)
+{
+    (void)message;
+    ++*(unsigned *)owner;
+}
+
+static void test_inbox(void)
+{
+    unsigned run = 0;
+    GMainContext *context = g_main_context_new();
+    NetInbox *inbox = net_inbox_new(context);
+    NetInbox *other = net_inbox_ref(inbox);
+    g_assert_true(net_inbox_post(other, count, &run, NULL));
+    g_assert_true(g_main_context_iteration(context, FALSE));
+    g_assert_cmpuint(run, ==, 1);
+    g_assert_true(net_inbox_post(other, count, &run, NULL));
+    net_inbox_close(inbox); /* runs what was posted */
+    g_assert_cmpuint(run, ==, 2);
+    g_assert_false(net_inbox_post(other, count, &run, NULL));
+    net_inbox_unref(inbox);
+    net_inbox_unref(other);
+    g_assert_cmpuint(run, ==, 2);
+    g_main_context_unref(context);
 }
 
 void sctp_test_add(void)
 {
     g_test_add_func("/sctp/lost", test_lost);
+    g_test_add_func("/sctp/inbox", test_inbox);
 }
