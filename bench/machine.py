@@ -11,7 +11,7 @@ import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 RECORDER_CORE, SENDER_CORE = 0, 1
-SYSCALL_SECONDS = 3
+SYSCALL_SECONDS = 2
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
 import time
@@ -26,7 +27,7 @@ ROOM_SECONDS = 300  # until it has encoded what it will send
 CALLERS = 8  # that start recordings at the same time
 START_SECONDS = 60
 MORE_STARTS = 5  # one by one, while the others run
-SETTLE_SECONDS = 3
+SETTLE_SECONDS = 2.5  # a key frame, and the first fragments
 LOOKS = 5  # at how old the last write is
 STOP_SECONDS = 180
 MANY = {
@@ -56,13 +57,15 @@ class LoadRoom:
     def room(self, number):
         return f"bench-{number}"
 
-    def close(self):
-        """Ends it; what it says of its sending."""
-        stop_process(self.process)
-        self.out.closed.wait(5)
-        counters = json.loads(self.out.all[-1])
+    def sent(self):
+        """How it sent since it was asked last."""
+        self.process.send_signal(signal.SIGUSR1)
+        counters = self.out.wait(json.loads, 10)
         return {"late_p99_ms": counters["load_late_ms"], "sent": counters["load_packets"],
                 "unsent": counters["load_unsent"]}  # fmt: skip
+
+    def close(self):
+        stop_process(self.process)
 
 
 class RealRoom:
@@ -82,11 +85,13 @@ class RealRoom:
         del number
         return self.publisher.room
 
+    def sent(self):
+        """How late it ever was."""
+        return {"late_worst_ms": self.publisher.stats()["late"] * 1000}
+
     def close(self):
-        late = self.publisher.stats()["late"] * 1000
         self.publisher.close()
         self.server.stop()
-        return {"late_worst_ms": late}
 
 
 class Recorder:
@@ -110,9 +115,24 @@ class Recorder:
         self.ids.append(mint_id)
         return took
 
-    def start_many(self, count, **fields):
+    def post(self, what, mint_id):
+        answer = self.serve.call("POST", f"/api/recording/{what}", {"mint_id": mint_id})
+        if answer.status != 200:
+            raise RuntimeError(f"{what} of {mint_id}: {answer}")
+
+    def start_many(self, count, pauses=False, **fields):
+        """What `pauses` writes nothing until all run: where their files would take too much room."""
+        def start(number):
+            took = self.start(number, **fields)
+            if pauses:
+                self.post("pause", f"bench-{number}")
+            return took
+
         with concurrent.futures.ThreadPoolExecutor(CALLERS) as callers:
-            return list(callers.map(lambda number: self.start(number, **fields), range(count)))
+            took = list(callers.map(start, range(count)))
+            if pauses:
+                list(callers.map(lambda mint_id: self.post("resume", mint_id), list(self.ids)))
+        return took
 
     def metric(self, name):
         """Its value for each track."""
@@ -120,7 +140,10 @@ class Recorder:
         return [float(value) for value in re.findall(rf"^{name}\{{.*\}} (\S+)$", text, re.M)]
 
     def packets(self):
-        return sum(self.metric("roomtape_track_packets_total"))
+        """Those received so far, and when that was; a busy process answers late."""
+        began = time.monotonic()
+        count = sum(self.metric("roomtape_track_packets_total"))
+        return count, (began + time.monotonic()) / 2
 
     def write_ages(self):
         """Seconds since each track's last write, at some moments."""
@@ -133,12 +156,12 @@ class Recorder:
     def losses(self):
         """Packets and frames that came not as far as they had to, over all recordings."""
         lost = dropped = 0
-        for mint_id in self.ids:
-            status = self.serve.status(mint_id).json
+        with concurrent.futures.ThreadPoolExecutor(CALLERS) as callers:
+            statuses = list(callers.map(lambda mint_id: self.serve.status(mint_id).json, list(self.ids)))
+        for status in statuses:
             lost += sum(track["lost"] for track in status["tracks"].values())
-            dropped += sum(queue["dropped"] for queue in status["queues"].values())
-            dropped += sum(sum(row["dropped"].values()) for track in status["ledger"].values()
-                           for stage, row in track.items() if stage != "queue")  # fmt: skip
+            dropped += sum(count for track in status["ledger"].values() for row in track.values()
+                           for reason, count in row["dropped"].items() if reason != "paused")  # fmt: skip
         return {"lost_packets": lost, "dropped_frames": dropped}
 
     def stop(self):
@@ -160,22 +183,22 @@ def spread(values):
     return {"median": statistics.median(values), "worst": max(values)}
 
 
-def _run(recorder, count, seconds, fields):
+def _run(recorder, count, seconds, pauses, fields):
     """The figures while they run."""
     idle = {"idle_rss_mib": rss_mib(recorder.pid), "idle_anonymous_mib": anonymous_mib(recorder.pid)}
-    starts = recorder.start_many(count, **fields)
+    starts = recorder.start_many(count, pauses, **fields)
     time.sleep(SETTLE_SECONDS)
-    packets, usage = recorder.packets(), Usage(recorder.pid)
-    began = time.monotonic()
-    time.sleep(seconds)
-    usage = usage.end()
-    packets = (recorder.packets() - packets) / (time.monotonic() - began)
-    ages = recorder.write_ages()
     syscalls = syscalls_per_second(recorder.pid)
+    (packets, began), _ = recorder.packets(), recorder.source.sent()
+    usage = Usage(recorder.pid)
+    time.sleep(seconds)
+    usage = {**usage.end(), **recorder.source.sent()}
+    packets_after, ended = recorder.packets()
+    ages, losses = recorder.write_ages(), recorder.losses()
     more = [recorder.start(count + number, **fields) for number in range(MORE_STARTS)]
-    return {**idle, **usage, "packets_per_second": packets / count,
+    return {**idle, **usage, "packets_per_second": (packets_after - packets) / (ended - began) / count,
             "syscalls_per_second": syscalls and syscalls / count, "start_ms": spread(starts),
-            "one_more_start_ms": spread(more), "on_disk_seconds": spread(ages), **recorder.losses()}  # fmt: skip
+            "one_more_start_ms": spread(more), "on_disk_seconds": spread(ages), **losses}  # fmt: skip
 
 
 def _per_recording(row):
@@ -189,18 +212,18 @@ def _per_recording(row):
     return row
 
 
-def measure(source, count, seconds, folder, fields):
+def measure(source, case, seconds, pauses, folder):
     """One row; closes the source. CPU is in milliseconds for a second of one recording."""
     recorder = None
     try:
         recorder = Recorder(source, folder)
-        row = _run(recorder, count, seconds, fields)
+        row = _run(recorder, case.count, seconds, pauses, case.fields)
         row.update(recorder.stop())
     finally:
         if recorder:
             recorder.close()
-        sent = source.close()
-    return _per_recording({"count": count, **row, **sent})
+        source.close()
+    return _per_recording({"count": case.count, **row})
 
 
 def _whole_seconds(folder, count, seconds, finalises):

@@ -28,6 +28,7 @@ LINES = (
     ("times the floor (timer)", lambda row: number(row, "ratio")),
     ("CPU, us a packet", lambda row: number(row, "us_per_packet")),
     ("floor (timer), us a packet", lambda row: of_floor(row, "timer", "us_per_packet")),
+    ("times the floor, a packet", lambda row: number(row, "packet_ratio")),
     ("packets/s of each", lambda row: number(row, "packets_per_second", 0)),
     ("RSS, MiB", lambda row: number(row, "rss_mib", 1)),
     ("  before the first start", lambda row: number(row, "idle_rss_mib", 1)),
