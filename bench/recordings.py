@@ -94,6 +94,11 @@ class RealRoom:
         self.server.stop()
 
 
+def _values(text, metric):
+    """Of each track."""
+    return [float(value) for value in re.findall(rf"^{metric}\{{.*\}} (\S+)$", text, re.M)]
+
+
 class Recorder:
     """One `roomtape serve` on its core, for many recordings of that source."""
 
@@ -134,22 +139,18 @@ class Recorder:
                 list(callers.map(lambda mint_id: self.post("resume", mint_id), list(self.ids)))
         return took
 
-    def metric(self, name):
-        """Its value for each track."""
-        text = self.serve.get("/metrics").text
-        return [float(value) for value in re.findall(rf"^{name}\{{.*\}} (\S+)$", text, re.M)]
-
-    def packets(self):
-        """Those received so far, and when that was; a busy process answers late."""
+    def totals(self):
+        """What was received and written so far, and when that was; a busy process answers late."""
         began = time.monotonic()
-        count = sum(self.metric("roomtape_track_packets_total"))
-        return count, (began + time.monotonic()) / 2
+        text = self.serve.get("/metrics").text
+        at = (began + time.monotonic()) / 2
+        return [at, *(sum(_values(text, f"roomtape_track_{name}_total")) for name in ("packets", "bytes", "bytes_written"))]
 
     def write_ages(self):
         """Seconds since each track's last write, at some moments."""
         ages = []
         for number in range(LOOKS):
-            ages += self.metric("roomtape_track_seconds_since_last_write")
+            ages += _values(self.serve.get("/metrics").text, "roomtape_track_seconds_since_last_write")
             time.sleep(0.1 + 0.03 * number)
         return ages
 
@@ -186,17 +187,21 @@ def spread(values):
 def _run(recorder, count, seconds, pauses, fields):
     """The figures while they run."""
     idle = {"idle_rss_mib": rss_mib(recorder.pid), "idle_anonymous_mib": anonymous_mib(recorder.pid)}
+    began = time.monotonic()
     starts = recorder.start_many(count, pauses, **fields)
+    all_started = time.monotonic() - began
     time.sleep(SETTLE_SECONDS)
     syscalls = syscalls_per_second(recorder.pid)
-    (packets, began), _ = recorder.packets(), recorder.source.sent()
+    before, _ = recorder.totals(), recorder.source.sent()
     usage = Usage(recorder.pid)
     time.sleep(seconds)
     usage = {**usage.end(), **recorder.source.sent()}
-    packets_after, ended = recorder.packets()
+    took, packets, received, written = (end - begin for begin, end in zip(before, recorder.totals()))
     ages, losses = recorder.write_ages(), recorder.losses()
     more = [recorder.start(count + number, **fields) for number in range(MORE_STARTS)]
-    return {**idle, **usage, "packets_per_second": (packets_after - packets) / (ended - began) / count,
+    each = took * count
+    return {**idle, **usage, "packets_per_second": packets / each, "received_mbit": received * 8e-6 / each,
+            "written_mbit": written * 8e-6 / each, "all_started_seconds": all_started,
             "syscalls_per_second": syscalls and syscalls / count, "start_ms": spread(starts),
             "one_more_start_ms": spread(more), "on_disk_seconds": spread(ages), **losses}  # fmt: skip
 
