@@ -12,7 +12,7 @@ def number(row, name, digits=2):
 
 def pair(row, name, digits=0):
     value = row.get(name)
-    return "-" if value is None else f"{value['median']:.{digits}f} / {value['worst']:.{digits}f}"
+    return "-" if not value else f"{value['median']:.{digits}f} / {value['worst']:.{digits}f}"
 
 
 def of_floor(row, mode, name):
@@ -48,6 +48,7 @@ LINES = (
     ("one more start, ms", lambda row: pair(row, "one_more_start_ms")),
     ("last write, s ago", lambda row: pair(row, "on_disk_seconds", 2)),
     ("all stopped after, s", lambda row: number(row, "stop_seconds", 1)),
+    ("sender or server, % of its core", lambda row: number(row, "sender_percent", 0)),
     ("sender late, ms, p99", lambda row: number(row, "late_p99_ms", 0)),
     ("figures of, s", lambda row: number(row, "seconds", 0)),
 )

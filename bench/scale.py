@@ -87,6 +87,8 @@ def judge(row):
         return f"void: the sender was {row['late_p99_ms']} ms late (p99)"
     if row.get("unsent", 0) > 0:
         return f"void: the kernel did not take {row['unsent']} packets of the sender"
+    if row["refused"]:
+        return f"{len(row['refused'])} did not start; {row['refused'][0][:400]}"
     if row["lost_packets"] or row["dropped_frames"]:
         return f"{row['lost_packets']} packets lost, {row['dropped_frames']} frames dropped"
     if row["exit_status"] or set(row["outcomes"]) != {"complete"}:
