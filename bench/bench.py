@@ -10,6 +10,7 @@ sets how long each row is measured, BENCH_DIR where files go, BENCH_RESULTS wher
 import os
 import pathlib
 import shutil
+import signal
 import sys
 import time
 
@@ -61,6 +62,7 @@ def main():
     server = os.environ.get("LIVEKIT_SERVER") or ROOT / ".tools/bin/livekit-server"
     table, began, about = Table(), time.monotonic(), machine.describe(ROOT, server)
     folder.mkdir(parents=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     try:
         rows = measure(parts, build, folder, table)
     finally:

@@ -7,8 +7,10 @@ import pathlib
 import re
 import resource
 import shutil
+import signal
 import statistics
 import subprocess
+import threading
 import time
 
 from harness.publisher import Publisher
@@ -16,17 +18,20 @@ from harness.recorder import Lines, Serve, environment, program
 from harness.server import LiveKitServer, stop_process
 
 from machine import (
-    RECORDER_CORE, SENDER_CORE, Usage, anonymous_mib, pinned, rss_mib, syscalls_per_second,
+    RECORDER_CORE, SENDER_CORE, Usage, anonymous_mib, free_bytes, pinned, rss_mib, syscalls_per_second,
 )  # fmt: skip
 
 HD = {"codec": "h264", "own_encoder": True, "width": 1280, "height": 720, "bitrate": 2_000_000}
 HD_LOAD = "size=1280x720,bitrate=2000000"
 HD_BITS = 2_100_000  # a second of picture and sound
 ROOM_SECONDS = 300  # until it has encoded what it will send
+ROOM_LONGEST = "900s"  # in case that nobody ends it
+REFUSED_MAX = 20
+LEAST_FREE = 512 << 20
+GUARD_SECONDS = 0.5
 CALLERS = 8  # that start recordings at the same time
-START_SECONDS = 60
 MORE_STARTS = 5  # one by one, while the others run
-SETTLE_SECONDS = 3
+SETTLE_SECONDS = 2.5  # a key frame, and the first fragments
 LOOKS = 5  # at how old the last write is
 STOP_SECONDS = 180
 MANY = {
@@ -43,26 +48,28 @@ class LoadRoom:
         words = [word for text in publishers for word in ("--publisher", text)]
         with pinned(SENDER_CORE):
             self.process = subprocess.Popen(
-                [program(), "room", "--load", "--stats", *words], text=True, stdin=subprocess.DEVNULL,
+                [program(), "room", "--load", "--stats", "--duration", ROOM_LONGEST, *words], text=True, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment(),
             )  # fmt: skip
         self.out = Lines(self.process.stdout)
         ready = self.out.wait(json.loads, ROOM_SECONDS)
         if not ready:
-            stop_process(self.process)
-            raise RuntimeError(f"the room of {len(publishers)} publishers is not ready after {ROOM_SECONDS} s")
+            status = stop_process(self.process)
+            raise RuntimeError(f"the room of {len(publishers)} publishers does not start (exit status {status})")
         self.url, self.KEY, self.SECRET = ready["url"], ready["api_key"], ready["api_secret"]
 
     def room(self, number):
         return f"bench-{number}"
 
-    def close(self):
-        """Ends it; what it says of its sending."""
-        stop_process(self.process)
-        self.out.closed.wait(5)
-        counters = json.loads(self.out.all[-1])
+    def sent(self):
+        """How it sent since it was asked last."""
+        self.process.send_signal(signal.SIGUSR1)
+        counters = self.out.wait(json.loads, 10)
         return {"late_p99_ms": counters["load_late_ms"], "sent": counters["load_packets"],
                 "unsent": counters["load_unsent"]}  # fmt: skip
+
+    def close(self):
+        stop_process(self.process)
 
 
 class RealRoom:
@@ -76,17 +83,50 @@ class RealRoom:
             except BaseException:
                 self.server.stop()
                 raise
+        self.process = self.server.process
         self.url, self.KEY, self.SECRET = self.server.url, self.server.KEY, self.server.SECRET
 
     def room(self, number):
         del number
         return self.publisher.room
 
+    def sent(self):
+        """How late it ever was."""
+        return {"late_worst_ms": self.publisher.stats()["late"] * 1000}
+
     def close(self):
-        late = self.publisher.stats()["late"] * 1000
         self.publisher.close()
         self.server.stop()
-        return {"late_worst_ms": late}
+
+
+def _values(text, metric):
+    """Of each track."""
+    return [float(value) for value in re.findall(rf"^{metric}\{{.*\}} (\S+)$", text, re.M)]
+
+
+def _at_once(work, values):
+    """work(value) of all, some at the same time; the others are given up when one raises."""
+    callers = concurrent.futures.ThreadPoolExecutor(CALLERS)
+    try:
+        return list(callers.map(work, values))
+    finally:
+        callers.shutdown(wait=False, cancel_futures=True)
+
+
+class SpaceGuard(threading.Thread):
+    """Ends a process when its files leave too little room: those of a tmpfs are the memory of all."""
+
+    def __init__(self, process, folder):
+        super().__init__(daemon=True)
+        self.process, self.folder, self.said = process, folder, None
+        self.start()
+
+    def run(self):
+        while self.process.poll() is None:
+            if free_bytes(self.folder) < LEAST_FREE:
+                self.said = f"{self.folder} has less than {LEAST_FREE >> 20} MiB left"
+                self.process.kill()
+            time.sleep(GUARD_SECONDS)
 
 
 class Recorder:
@@ -97,8 +137,9 @@ class Recorder:
         with pinned(RECORDER_CORE):
             self.serve = Serve(source, self.folder, log_level="warning",
                                env={**MANY, **({} if finalises else NO_FINALISING)})  # fmt: skip
+        self.guard = SpaceGuard(self.serve.process, self.folder)
         self.serve.answers = type("Nothing", (), {"append": lambda *_: None})()
-        self.pid, self.ids = self.serve.process.pid, []
+        self.pid, self.ids, self.refused = self.serve.process.pid, [], []
 
     def start(self, number, **fields):
         """From the call to RECORDING, in milliseconds."""
@@ -110,35 +151,56 @@ class Recorder:
         self.ids.append(mint_id)
         return took
 
-    def start_many(self, count, **fields):
-        with concurrent.futures.ThreadPoolExecutor(CALLERS) as callers:
-            return list(callers.map(lambda number: self.start(number, **fields), range(count)))
+    def post(self, what, mint_id):
+        answer = self.serve.call("POST", f"/api/recording/{what}", {"mint_id": mint_id})
+        if answer.status != 200:
+            raise RuntimeError(f"{what} of {mint_id}: {answer}")
 
-    def metric(self, name):
-        """Its value for each track."""
+    def start_or_tell(self, number, pauses=False, **fields):
+        """None when it does not start, which .refused tells; after too many no other is tried."""
+        if len(self.refused) > REFUSED_MAX:
+            return None
+        try:
+            took = self.start(number, **fields)
+            if pauses:
+                self.post("pause", f"bench-{number}")
+        except RuntimeError as error:
+            self.refused.append(str(error))
+            return None
+        return took
+
+    def start_many(self, count, pauses=False, **fields):
+        """What `pauses` writes nothing until all run: where their files would take too much room."""
+        took = _at_once(lambda number: self.start_or_tell(number, pauses, **fields), range(count))
+        took = [ms for ms in took if ms is not None]
+        if len(self.refused) > REFUSED_MAX or not took:
+            raise RuntimeError(f"only {len(took)} of {count} started; {self.refused[0]}")
+        if pauses:
+            _at_once(lambda mint_id: self.post("resume", mint_id), list(self.ids))
+        return took
+
+    def totals(self):
+        """What was received and written so far, and when that was; a busy process answers late."""
+        began = time.monotonic()
         text = self.serve.get("/metrics").text
-        return [float(value) for value in re.findall(rf"^{name}\{{.*\}} (\S+)$", text, re.M)]
-
-    def packets(self):
-        return sum(self.metric("roomtape_track_packets_total"))
+        at = (began + time.monotonic()) / 2
+        return [at, *(sum(_values(text, f"roomtape_track_{name}_total")) for name in ("packets", "bytes", "bytes_written"))]
 
     def write_ages(self):
         """Seconds since each track's last write, at some moments."""
         ages = []
         for number in range(LOOKS):
-            ages += self.metric("roomtape_track_seconds_since_last_write")
+            ages += _values(self.serve.get("/metrics").text, "roomtape_track_seconds_since_last_write")
             time.sleep(0.1 + 0.03 * number)
         return ages
 
     def losses(self):
         """Packets and frames that came not as far as they had to, over all recordings."""
         lost = dropped = 0
-        for mint_id in self.ids:
-            status = self.serve.status(mint_id).json
+        for status in _at_once(lambda mint_id: self.serve.status(mint_id).json, list(self.ids)):
             lost += sum(track["lost"] for track in status["tracks"].values())
-            dropped += sum(queue["dropped"] for queue in status["queues"].values())
-            dropped += sum(sum(row["dropped"].values()) for track in status["ledger"].values()
-                           for stage, row in track.items() if stage != "queue")  # fmt: skip
+            dropped += sum(count for track in status["ledger"].values() for row in track.values()
+                           for reason, count in row["dropped"].items() if reason != "paused")  # fmt: skip
         return {"lost_packets": lost, "dropped_frames": dropped}
 
     def stop(self):
@@ -157,29 +219,33 @@ class Recorder:
 
 
 def spread(values):
-    return {"median": statistics.median(values), "worst": max(values)}
+    return values and {"median": statistics.median(values), "worst": max(values)}
 
 
-def _run(recorder, count, seconds, fields):
+def _run(recorder, asked, seconds, pauses, fields):
     """The figures while they run."""
     idle = {"idle_rss_mib": rss_mib(recorder.pid), "idle_anonymous_mib": anonymous_mib(recorder.pid)}
-    starts = recorder.start_many(count, **fields)
-    time.sleep(SETTLE_SECONDS)
-    packets, usage = recorder.packets(), Usage(recorder.pid)
     began = time.monotonic()
-    time.sleep(seconds)
-    usage = usage.end()
-    packets = (recorder.packets() - packets) / (time.monotonic() - began)
-    ages = recorder.write_ages()
+    starts = recorder.start_many(asked, pauses, **fields)
+    all_started, count = time.monotonic() - began, len(starts)
+    time.sleep(SETTLE_SECONDS)
     syscalls = syscalls_per_second(recorder.pid)
-    more = [recorder.start(count + number, **fields) for number in range(MORE_STARTS)]
-    return {**idle, **usage, "packets_per_second": packets / count,
+    before, _ = recorder.totals(), recorder.source.sent()
+    usage, sender = Usage(recorder.pid), Usage(recorder.source.process.pid)
+    time.sleep(seconds)
+    usage = {**usage.end(), **recorder.source.sent(), "sender_percent": sender.end()["cpu_percent"]}
+    took, packets, received, written = (end - begin for begin, end in zip(before, recorder.totals()))
+    ages, losses = recorder.write_ages(), recorder.losses()
+    more = [recorder.start_or_tell(asked + number, **fields) for number in range(MORE_STARTS)]
+    each = took * count
+    return {**idle, **usage, "count": count, "refused": recorder.refused, "packets_per_second": packets / each, "received_mbit": received * 8e-6 / each,
+            "written_mbit": written * 8e-6 / each, "all_started_seconds": all_started,
             "syscalls_per_second": syscalls and syscalls / count, "start_ms": spread(starts),
-            "one_more_start_ms": spread(more), "on_disk_seconds": spread(ages), **recorder.losses()}  # fmt: skip
+            "one_more_start_ms": spread([ms for ms in more if ms is not None]), "on_disk_seconds": spread(ages), **losses}  # fmt: skip
 
 
 def _per_recording(row):
-    count = row["count"]
+    count = row["count"]  # of those that run
     for name in ("wakeups_per_second", "switches_per_second"):
         row[name] /= count
     for name in ("cpu", "user", "system"):
@@ -189,18 +255,20 @@ def _per_recording(row):
     return row
 
 
-def measure(source, count, seconds, folder, fields):
+def measure(source, case, seconds, pauses, folder):
     """One row; closes the source. CPU is in milliseconds for a second of one recording."""
     recorder = None
     try:
         recorder = Recorder(source, folder)
-        row = _run(recorder, count, seconds, fields)
+        row = _run(recorder, case.count, seconds, pauses, case.fields)
         row.update(recorder.stop())
+    except OSError as error:
+        raise RuntimeError(recorder and recorder.guard.said or str(error)) from error
     finally:
         if recorder:
             recorder.close()
-        sent = source.close()
-    return _per_recording({"count": count, **row, **sent})
+        source.close()
+    return _per_recording(row)
 
 
 def _whole_seconds(folder, count, seconds, finalises):

@@ -12,7 +12,7 @@ def number(row, name, digits=2):
 
 def pair(row, name, digits=0):
     value = row.get(name)
-    return "-" if value is None else f"{value['median']:.{digits}f} / {value['worst']:.{digits}f}"
+    return "-" if not value else f"{value['median']:.{digits}f} / {value['worst']:.{digits}f}"
 
 
 def of_floor(row, mode, name):
@@ -28,7 +28,10 @@ LINES = (
     ("times the floor (timer)", lambda row: number(row, "ratio")),
     ("CPU, us a packet", lambda row: number(row, "us_per_packet")),
     ("floor (timer), us a packet", lambda row: of_floor(row, "timer", "us_per_packet")),
+    ("times the floor, a packet", lambda row: number(row, "packet_ratio")),
     ("packets/s of each", lambda row: number(row, "packets_per_second", 0)),
+    ("Mbit/s of each received", lambda row: number(row, "received_mbit")),
+    ("  written", lambda row: number(row, "written_mbit")),
     ("RSS, MiB", lambda row: number(row, "rss_mib", 1)),
     ("  before the first start", lambda row: number(row, "idle_rss_mib", 1)),
     ("anonymous, MiB", lambda row: number(row, "anonymous_mib", 1)),
@@ -41,9 +44,11 @@ LINES = (
     ("packets lost", lambda row: number(row, "lost_packets", 0)),
     ("frames dropped", lambda row: number(row, "dropped_frames", 0)),
     ("start, ms, 8 at once: median / worst", lambda row: pair(row, "start_ms")),
+    ("all started after, s", lambda row: number(row, "all_started_seconds", 1)),
     ("one more start, ms", lambda row: pair(row, "one_more_start_ms")),
     ("last write, s ago", lambda row: pair(row, "on_disk_seconds", 2)),
     ("all stopped after, s", lambda row: number(row, "stop_seconds", 1)),
+    ("sender or server, % of its core", lambda row: number(row, "sender_percent", 0)),
     ("sender late, ms, p99", lambda row: number(row, "late_p99_ms", 0)),
     ("figures of, s", lambda row: number(row, "seconds", 0)),
 )

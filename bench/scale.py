@@ -17,8 +17,8 @@ REAL_COUNTS = (1, 10, 25)
 FINALISED = (10, 10)  # recordings, seconds
 LATE_MS = 10  # a sender that is later than that measures itself
 SPACE_MARGIN = 1 << 30
-AROUND_SECONDS = 12  # what recordings run before and after the figures, and how much more a recording
-EACH_SECONDS = 0.015  # that waits for the start of the others
+AROUND_SECONDS = 11  # that recordings run before and after the figures
+EACH_SECONDS = 0.015  # of that those that start first wait for each of the others
 LEAST_SECONDS = 5
 
 
@@ -69,15 +69,16 @@ def floor(program, mode, count, folder, seconds=FLOOR_SECONDS):
     return json.loads(done.stdout)
 
 
-def fitting_seconds(case, folder):
-    """As long as its files have room for, and a sentence when that is less."""
+def fit(case, folder):
+    """(seconds, whether recordings pause until all run, a sentence) by what its files have room for."""
     free = free_bytes(folder) - SPACE_MARGIN
-    each_second = case.count * case.bits / 8
-    seconds = int(free / each_second - AROUND_SECONDS - case.count * EACH_SECONDS)
+    seconds = int(free / (case.count * case.bits / 8)) - AROUND_SECONDS
+    if seconds >= case.seconds + case.count * EACH_SECONDS:
+        return case.seconds, False, None
     if seconds >= case.seconds:
-        return case.seconds, None
+        return case.seconds, True, None
     said = f"{case.name}: {folder} has room for {max(seconds, 0)} s instead of {case.seconds} s"
-    return (seconds, said) if seconds >= LEAST_SECONDS else (0, said + ", so it is left out")
+    return (seconds, True, said) if seconds >= LEAST_SECONDS else (0, True, said + ", so it is left out")
 
 
 def judge(row):
@@ -86,6 +87,8 @@ def judge(row):
         return f"void: the sender was {row['late_p99_ms']} ms late (p99)"
     if row.get("unsent", 0) > 0:
         return f"void: the kernel did not take {row['unsent']} packets of the sender"
+    if row["refused"]:
+        return f"{len(row['refused'])} did not start; {row['refused'][0][:400]}"
     if row["lost_packets"] or row["dropped_frames"]:
         return f"{row['lost_packets']} packets lost, {row['dropped_frames']} frames dropped"
     if row["exit_status"] or set(row["outcomes"]) != {"complete"}:
@@ -106,7 +109,7 @@ def add_floors(row, program, folder):
 def run_case(case, build, folder):
     """The row; what is not right about it is in its notes."""
     row = {"name": case.name, "count": case.count, "notes": []}
-    seconds, said = fitting_seconds(case, folder)
+    seconds, row["pauses"], said = fit(case, folder)
     if said:
         row["notes"].append(said)
     if not seconds:
@@ -114,15 +117,16 @@ def run_case(case, build, folder):
     if case.floors:
         add_floors(row, build / "bench/floor_bench", folder / "floor")
     try:
-        row.update(measure(case.source(), case.count, seconds, folder / "files", case.fields))
+        row.update(measure(case.source(), case, seconds, row["pauses"], folder / "files"))
     except (AssertionError, RuntimeError, OSError, KeyError, subprocess.SubprocessError) as error:
         row["notes"].append(f"{case.name}: broke off: {str(error)[:400]}")
         return row
     if verdict := judge(row):
         row["notes"].append(f"{case.name}: {verdict}")
-    least = row.get("floor_timer", {}).get("ms_per_second")
-    if least:
-        row["ratio"] = row["cpu_ms"] / least
+    least = row.get("floor_timer", {})
+    if "ms_per_second" in least:
+        row["ratio"] = row["cpu_ms"] / least["ms_per_second"]
+        row["packet_ratio"] = row["us_per_packet"] / least["us_per_packet"]
     return row
 
 

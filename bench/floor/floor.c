@@ -130,18 +130,24 @@ static void print(const Floor *made, const FloorReceived *received)
     const double user = seconds_of(received->end.ru_utime, received->begin.ru_utime);
     const double kernel = seconds_of(received->end.ru_stime, received->begin.ru_stime);
     const uint64_t sent = atomic_load(&made->sent->sent), unsent = atomic_load(&made->sent->unsent);
+    struct rusage sender;
+    getrusage(RUSAGE_CHILDREN, &sender);
+    const struct timeval zero = {0};
+    const double sender_percent =
+        (seconds_of(sender.ru_utime, zero) + seconds_of(sender.ru_stime, zero)) * 100 /
+        (seconds + (double)(WARM_NS + TAIL_NS) / (double)NS_PER_SECOND);
     const long switches = received->end.ru_nvcsw + received->end.ru_nivcsw -
                           received->begin.ru_nvcsw - received->begin.ru_nivcsw;
     printf("{\"count\": %u, \"mode\": \"%s\", \"seconds\": %.3f, \"user_seconds\": %.4f, "
            "\"system_seconds\": %.4f, \"packets\": %" PRIu64 ", \"lost\": %" PRIu64
            ", \"refused\": %" PRIu64 ", \"unsent\": %" PRIu64 ", \"bytes\": %" PRIu64
            ", \"us_per_packet\": %.4f, \"ms_per_second\": %.4f, \"switches_per_second\": %.2f, "
-           "\"late_p99_ms\": %.1f}\n",
+           "\"sender_percent\": %.1f, \"late_p99_ms\": %.1f}\n",
            made->count, made->mode == FLOOR_TIMER ? "timer" : "epoll", seconds, user, kernel,
            received->window_packets, sent - received->packets, received->refused, unsent,
            received->bytes, (user + kernel) * 1e6 / (double)received->window_packets,
            (user + kernel) * 1e3 / seconds / made->count, (double)switches / seconds,
-           floor_sent_late_ms(made->sent, 0.99));
+           sender_percent, floor_sent_late_ms(made->sent, 0.99));
 }
 
 static int run(Floor *made)
