@@ -5,6 +5,8 @@
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    net_pace_test_add();
+    net_timers_test_add();
     parts_test_add();
     sctp_test_add();
     srtp_gcm_test_add();

@@ -2,6 +2,8 @@
 #pragma once
 
 void peer_test_add(void);
+void net_pace_test_add(void);
+void net_timers_test_add(void);
 void parts_test_add(void);
 void sctp_test_add(void);
 void srtp_gcm_test_add(void);
