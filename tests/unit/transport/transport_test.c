@@ -11,6 +11,7 @@ int main(int argc, char **argv)
     sctp_test_add();
     srtp_gcm_test_add();
     stun_probe_test_add();
+    udp_path_test_add();
     stun_responder_test_add();
     peer_test_add();
     return g_test_run();

@@ -8,4 +8,5 @@ void parts_test_add(void);
 void sctp_test_add(void);
 void srtp_gcm_test_add(void);
 void stun_probe_test_add(void);
+void udp_path_test_add(void);
 void stun_responder_test_add(void);
