@@ -410,6 +410,19 @@ static void test_no_move(gconstpointer sign)
     way_free(way);
 }
 
+/* Silence or not. */
+static void test_strangers_in_silence(void)
+{
+    Way *way = way_new();
+    StunKit kit;
+    const int64_t end_ns = clock_monotonic_ns() + NS_PER_SECOND * 3 / 2;
+    while (clock_monotonic_ns() < end_ns) {
+        send_check(way, way->other, &kit, &(StunKitCheck){.name = NAME, .pwd = "another"});
+        expect_no_effect(way);
+    }
+    way_free(way);
+}
+
 /* And not before: what it takes is counted from the last that was heard. */
 static void test_silence(void)
 {
@@ -492,6 +505,7 @@ void udp_path_test_add(void)
     g_test_add_func("/udp_path/nomination", test_nomination);
     g_test_add_data_func("/udp_path/no_move/media", "media", test_no_move);
     g_test_add_data_func("/udp_path/no_move/checks", NULL, test_no_move);
+    g_test_add_func("/udp_path/strangers_in_silence", test_strangers_in_silence);
     g_test_add_func("/udp_path/silence", test_silence);
     g_test_add_func("/udp_path/freed_within", test_freed_within);
     g_test_add_func("/udp_path/unreachable", test_unreachable);
