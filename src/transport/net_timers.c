@@ -34,8 +34,8 @@ static void wake_at(NetTimers *timers, int64_t at_ns)
     if (at_ns == timers->next_ns)
         return;
     timers->next_ns = at_ns;
-    g_source_set_ready_time(timers->source,
-                            at_ns == CLOCK_NEVER ? -1 : (at_ns + NS_PER_US - 1) / NS_PER_US);
+    const int64_t at_us = at_ns / NS_PER_US + (at_ns % NS_PER_US > 0);
+    g_source_set_ready_time(timers->source, at_ns == CLOCK_NEVER ? -1 : at_us);
 }
 
 static void remove_at(NetTimers *timers, unsigned index)

@@ -493,6 +493,7 @@ void peer_stats(Peer *peer, PeerStats *ret_stats)
         data_channels_list(peer->channels, ret_stats->channels, PEER_MAX_CHANNELS);
     ice_selected_pair(ice_session_current(peer->ice), ret_stats->local, ret_stats->remote,
                       sizeof ret_stats->local);
+    ret_stats->has_udp_path = ice_udp_path(ice_session_current(peer->ice)) != NULL;
     if (peer->cipher)
         g_strlcpy(ret_stats->srtp_profile, cipher_profile_name(peer->profile),
                   sizeof ret_stats->srtp_profile);

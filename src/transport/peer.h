@@ -131,6 +131,7 @@ typedef struct {
 typedef struct {
     PeerState state;
     char local[96], remote[96]; /* selected pair, "127.0.0.1:40000 udp host" */
+    bool has_udp_path;          /* its socket is read and written without libnice */
     char srtp_profile[40];      /* "AEAD_AES_128_GCM" */
     uint64_t datagrams, bytes;
     uint64_t undecryptable;     /* SRTP or SRTCP that failed its check */

@@ -14,7 +14,7 @@ typedef struct {
     socklen_t source_size;
 } StunCheck;
 
-#define STUN_ANSWER_SIZE 256
+#define STUN_ANSWER_SIZE 640 /* what was asked is in it, with a name of up to 508 bytes */
 
 typedef struct {
     uint8_t data[STUN_ANSWER_SIZE];

@@ -19,7 +19,7 @@ struct UdpPath {
     NetThread *thread;
     UdpPathConfig config;
     UdpPathOut out;
-    int64_t heard_ns; /* last datagram from the present address */
+    int64_t heard_ns; /* last datagram from the present address, its checks too */
     bool *is_gone;    /* of the turn that runs */
     bool is_asking;
     uint8_t question_id[STUN_ID_SIZE]; /* of the newest one */
@@ -89,12 +89,12 @@ static bool drain(void *owner)
             path->is_gone = NULL;
             return false;
         }
+        if (is_remote(path, &source, source_size))
+            path->heard_ns = net_thread_now_ns(path->thread);
         if (is_check(path, buffer.data, (size_t)size)) {
             answer_check(path, buffer.data, (size_t)size, &source, source_size);
             continue;
         }
-        if (is_remote(path, &source, source_size))
-            path->heard_ns = net_thread_now_ns(path->thread);
         path->out.datagram(path->out.owner, buffer.data, (size_t)size);
         if (is_gone)
             return false;

@@ -454,6 +454,86 @@ static void test_ice_restart(void)
     pair_clear(&pair);
 }
 
+/* ---- past libnice ---- */
+
+/* It is taken a moment after the connection is up. */
+static void expect_path(PeerEnd *end)
+{
+    const gint64 deadline = g_get_monotonic_time() + PEER_END_PATIENCE_S * G_USEC_PER_SEC;
+    while (!peer_end_stats(end).has_udp_path) {
+        g_assert_cmpint(g_get_monotonic_time(), <, deadline);
+        g_thread_yield();
+    }
+}
+
+static void test_udp_path(void)
+{
+    Pair pair = connected_pair();
+    for (unsigned round = 1; round <= 3; round++) {
+        g_assert_true(wait_for_completions(pair.server, round));
+        g_assert_true(wait_for_completions(pair.client, round));
+        expect_path(pair.server);
+        expect_path(pair.client);
+        expect_media(&pair);
+        restart(&pair);
+        expect_media(&pair); /* also in between */
+    }
+    g_assert_false(pair.client->was_disconnected);
+    pair_clear(&pair);
+}
+
+typedef struct {
+    unsigned count, sent;
+} Batch;
+
+static void send_batch(PeerEnd *end, void *argument)
+{
+    static uint8_t packets[UDP_PATH_BATCH][32 + PEER_TRAILER];
+    struct iovec parts[UDP_PATH_BATCH];
+    Batch *batch = argument;
+    for (unsigned i = 0; i < batch->count; i++) {
+        memset(packets[i], 0, sizeof packets[i]);
+        memcpy(packets[i], (uint8_t[]){0x80, 96, 7, (uint8_t)i}, 4);
+        parts[i] = (struct iovec){packets[i], 32};
+    }
+    batch->sent = peer_send_rtp_many(end->peer, parts, batch->count);
+}
+
+static void expect_batch(Pair *pair)
+{
+    Batch batch = {.count = UDP_PATH_BATCH};
+    const unsigned before = counted(pair->client, &pair->client->rtp);
+    peer_end_run(pair->server, send_batch, &batch);
+    g_assert_cmpuint(batch.sent, ==, UDP_PATH_BATCH);
+    g_assert_true(peer_end_wait(pair->client, peer_end_has_rtp, before + UDP_PATH_BATCH));
+    g_assert_cmpuint(pair->client->last_rtp_size, ==, 32);
+}
+
+static void test_batch(void)
+{
+    Pair pair = connected_pair();
+    expect_path(pair.server);
+    expect_batch(&pair);
+    pair_clear(&pair);
+}
+
+/* A stream is framed: that is left to libnice, for good. */
+static void test_tcp_without_path(void)
+{
+    static const PeerConfig server = {.is_server = true, .loopback_only = true, .tcp_only = true};
+    static const PeerConfig client = {.loopback_only = true, .tcp_only = true};
+    Pair pair = pair_new(&server, &client);
+    peer_end_join(pair.server, pair.client, false);
+    expect_connected(&pair);
+    for (unsigned i = 0; i < 20; i++) {
+        expect_media(&pair);
+        g_assert_false(peer_end_stats(pair.server).has_udp_path);
+        g_assert_false(peer_end_stats(pair.client).has_udp_path);
+    }
+    expect_batch(&pair);
+    pair_clear(&pair);
+}
+
 static void set_ice_server(PeerEnd *end, void *url)
 {
     const PeerIceServer server = {.url = url, .username = NULL, .credential = NULL};
@@ -826,6 +906,9 @@ void peer_test_add(void)
     g_test_add_func("/peer/gathering", test_gathering);
     g_test_add_func("/peer/gathering_everywhere", test_gathering_everywhere);
     g_test_add_func("/peer/ice_restart", test_ice_restart);
+    g_test_add_func("/peer/udp_path", test_udp_path);
+    g_test_add_func("/peer/batch", test_batch);
+    g_test_add_func("/peer/tcp_without_path", test_tcp_without_path);
     g_test_add_func("/peer/same_description_again", test_same_description_again);
     g_test_add_func("/peer/remote_closes", test_remote_closes);
     g_test_add_func("/peer/duplicate", test_duplicate);

@@ -2,7 +2,11 @@
 #pragma once
 
 void peer_test_add(void);
+void net_pace_test_add(void);
+void net_timers_test_add(void);
 void parts_test_add(void);
 void sctp_test_add(void);
 void srtp_gcm_test_add(void);
 void stun_probe_test_add(void);
+void udp_path_test_add(void);
+void stun_responder_test_add(void);
