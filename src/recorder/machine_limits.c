@@ -1,7 +1,9 @@
 #include "recorder/machine_limits.h"
 
 #include <fcntl.h>
+#include <glib.h>
 #include <malloc.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -48,4 +50,12 @@ bool machine_has_descriptors(unsigned recordings, Outcome *ret_refusal)
                 "limit is %llu. Stop a recording, or raise the limit (LimitNOFILE, ulimit -n).",
                 found, wanted, (unsigned long long)limit.rlim_cur);
     return false;
+}
+
+unsigned machine_cores(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0)
+        return (unsigned)CPU_COUNT(&set);
+    return g_get_num_processors();
 }

@@ -19,3 +19,6 @@ void machine_return_memory(MemoryReturn *memory, int64_t now_ns);
 
 /* Sockets, files and events of so many recordings. False with no_capacity. */
 bool machine_has_descriptors(unsigned recordings, Outcome *ret_refusal);
+
+/* Cores that this process may use: a service that is kept on one needs one thread. */
+unsigned machine_cores(void);

@@ -1,6 +1,5 @@
 #include "recorder/recording_service.h"
 
-#include <sched.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -237,19 +236,10 @@ static void open_catalog(WebRTCRecordingService *service)
                                                        .max_bytes = config->finalize_max_bytes});
 }
 
-/* Those that this process may use: a service that is kept on one needs one thread. */
-static unsigned usable_cores(void)
-{
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        return (unsigned)CPU_COUNT(&set);
-    return g_get_num_processors();
-}
-
 /* False when the system gives no more threads or descriptors. */
 static bool start_threads(WebRTCRecordingService *service)
 {
-    const unsigned cores = usable_cores();
+    const unsigned cores = machine_cores();
     const unsigned wanted = service->config->net_threads;
     const unsigned nets = CLAMP(wanted > 0 ? wanted : cores, 1, NET_THREADS_MAX);
     for (unsigned i = 0; i < nets; i++) {
