@@ -1,6 +1,7 @@
 """CPU and memory over the number of recordings, as SVG."""
 
 import math
+import textwrap
 from xml.sax.saxutils import escape
 
 WIDTH, HEIGHT = 860, 430
@@ -9,7 +10,7 @@ PANEL = (WIDTH - 2 * LEFT - 2 * RIGHT) / 2
 DEEP = HEIGHT - TOP - BOTTOM
 STYLE = ('<style>text{font:12px sans-serif;fill:#222}.t{font-size:14px;font-weight:bold}.s{font-size:9px;fill:#666}'
          'line{stroke:#ddd}polyline{fill:none;stroke-width:2}</style>')  # fmt: skip
-ABOUT_LETTERS = 170
+ABOUT_LETTERS = 150
 
 
 def nice_step(highest):
@@ -91,8 +92,7 @@ def draw(rows, about):
     parts += _panel(2 * LEFT + RIGHT + PANEL, "Memory of the process, MiB", memory)
     parts.append(f'<text class="t" x="{LEFT}" y="24">roomtape: many recordings in one process, 720p30 H.264 2 Mbit/s + Opus</text>')
     parts.append(f'<text x="{WIDTH / 2}" y="{TOP + DEEP + 38}" text-anchor="middle">recordings</text>')
-    for line in range(0, len(about), ABOUT_LETTERS):
-        y = HEIGHT - 18 + 11 * (line // ABOUT_LETTERS)
-        parts.append(f'<text class="s" x="{LEFT}" y="{y}">{escape(about[line:line + ABOUT_LETTERS])}</text>')
+    for number, line in enumerate(textwrap.wrap(about, ABOUT_LETTERS)):
+        parts.append(f'<text class="s" x="{LEFT}" y="{HEIGHT - 18 + 11 * number}">{escape(line)}</text>')
     return (f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}">{STYLE}'
             f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>' + "\n".join(parts) + "</svg>\n")  # fmt: skip
