@@ -32,3 +32,9 @@ bool opus_packet_duration(const uint8_t *packet, size_t size, int64_t *ret_durat
     *ret_duration_ns = duration_us * NS_PER_US;
     return true;
 }
+
+unsigned opus_packet_channels(const uint8_t *packet, size_t size)
+{
+    ByteReader reader = byte_reader(packet, size);
+    return bytes_read_u8(&reader) & 4 ? 2 : 1;
+}

@@ -29,7 +29,8 @@ const char *treatment_name(Treatment treatment); /* "passthrough", "layer", ... 
 typedef struct {
     int64_t at_ns; /* on the recording's timeline */
     Codec codec;
-    uint32_t width, height;
+    uint32_t width, height; /* of pictures */
+    uint32_t channels;      /* of sound */
 } TrackInput;
 
 /* Pictures that are missing because packets or frames were lost. */

@@ -56,8 +56,10 @@ static void note_input(WebRTCRecorder *recorder, TrackContext *track, const Trac
         return;
     track->size_changes += input->width != last.width || input->height != last.height;
     g_autofree char *name = recorder_track_name(track);
-    recorder_note(recorder, "The %s is now %ux%u, %s.", name, input->width, input->height,
-                  codec_name(input->codec));
+    g_autofree char *what = input->channels > 0
+                                ? g_strdup(input->channels == 2 ? "stereo" : "mono")
+                                : g_strdup_printf("%ux%u", input->width, input->height);
+    recorder_note(recorder, "The %s is now %s, %s.", name, what, codec_name(input->codec));
 }
 
 void recorder_note_loss(WebRTCRecorder *recorder, TrackContext *track, const TrackGap *gap)
@@ -89,6 +91,8 @@ void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const
 {
     const RecordingRequest *request = recorder->request;
     note_input(recorder, track, input);
+    if (input->channels > 0)
+        return; /* sound goes the same way, whatever it has */
     if (track->encoder || track->goes_without_encoder)
         return;
     track_facts_update(&track->facts, input->codec, (TrackSize){input->width, input->height});

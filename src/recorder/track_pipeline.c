@@ -6,6 +6,7 @@
 #include "depay/depayloader.h"
 #include "depay/keyframe_start.h"
 #include "recorder/gap_watch.h"
+#include "recorder/input_watch.h"
 #include "recorder/keyframe_request.h"
 #include "recorder/queue_patience.h"
 
@@ -14,7 +15,6 @@
 #define NACKS_AT_ONCE 256
 #define GAPS_MAX 256
 #define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
-#define INPUT_CHANGES_MAX 256 /* told; somebody may change at every picture */
 
 struct TrackPipeline {
     TrackPipelineConfig config;
@@ -30,8 +30,7 @@ struct TrackPipeline {
     int64_t head_end_ns; /* up to where it reaches */
     bool nacks_open;
 
-    TrackInput input; /* of the last key frame */
-    unsigned input_changes;
+    InputWatch input_watch;
     uint32_t layer_length;     /* of the longer side; 0 = every picture is welcome */
     int64_t layer_deadline_ns; /* 0 = it begins with the next picture */
 
@@ -161,13 +160,8 @@ static bool on_is_flowing(void *owner)
 
 static void note_input(TrackPipeline *pipeline, const Frame *frame)
 {
-    const TrackInput input = {frame->pts_ns, frame->codec, frame->width, frame->height};
-    const TrackInput *last = &pipeline->input;
-    if (!frame->is_key || frame->width == 0 ||
-        (input.codec == last->codec && input.width == last->width && input.height == last->height))
-        return;
-    pipeline->input = input;
-    if (pipeline->input_changes++ < INPUT_CHANGES_MAX)
+    TrackInput input;
+    if (input_watch_frame(&pipeline->input_watch, frame, &input))
         pipeline->out.input_changed(pipeline->out.owner, pipeline->config.track_id, &input);
 }
 
@@ -225,10 +219,9 @@ static void on_frame(void *owner, Frame *frame)
         frame_unref(frame);
         return;
     }
-    if (pipeline->config.kind == TRACK_VIDEO) {
-        note_input(pipeline, frame);
+    note_input(pipeline, frame);
+    if (pipeline->config.kind == TRACK_VIDEO)
         watch_gaps(pipeline, frame);
-    }
     pause_gate_push(pipeline->gate_track, frame);
     update_held(pipeline);
 }

@@ -126,8 +126,12 @@ static JsonArray *inputs_json(const TrackStatus *track)
         JsonObject *input = json_object_new();
         json_object_set_double_member(input, "at", seconds(track->inputs[i].at_ns));
         set_text(input, "codec", codec_name(track->inputs[i].codec));
-        set_count(input, "width", track->inputs[i].width);
-        set_count(input, "height", track->inputs[i].height);
+        if (track->inputs[i].channels > 0) {
+            set_count(input, "channels", track->inputs[i].channels);
+        } else {
+            set_count(input, "width", track->inputs[i].width);
+            set_count(input, "height", track->inputs[i].height);
+        }
         json_array_add_object_element(inputs, input);
     }
     return inputs;

@@ -38,6 +38,9 @@ def test_clean(embedded, record, codec, suffix):
     expect_every_frame(verdict.video)
     median, worst = verdict.sync(1.0)
     assert abs(median) < 5 and abs(worst) < 20, (median, worst)
+    inputs = {track["kind"]: track["inputs"] for track in one.sidecar["tracks"].values()}
+    assert [(i["width"], i["height"]) for i in inputs["video"]] == [(640, 360)]
+    assert [(i["codec"], i["channels"]) for i in inputs["audio"]] == [("opus", 1)]
     assert room.close()["malformed_requests"] == 0
 
 

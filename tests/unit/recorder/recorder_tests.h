@@ -6,6 +6,7 @@ void states_test_add(void);
 void verdict_test_add(void);
 void checklist_test_add(void);
 void gap_watch_test_add(void);
+void input_watch_test_add(void);
 void track_pipeline_test_add(void);
 void track_plan_test_add(void);
 void pause_gate_test_add(void);
