@@ -23,6 +23,9 @@ class Node:
 
 
 def kind_of(module):
+    """None for what the compiler has put into its caller."""
+    if module == "inlined":
+        return None
     if "kernel" in module or module.startswith("["):
         return "kernel"
     return "roomtape" if module.rpartition("/")[2].startswith("roomtape") else "library"
@@ -45,7 +48,7 @@ def read(stream):
         root.count += 1
         node.count += 1
         for name, kind in frames_of(lines):
-            node = node.child(name, kind)
+            node = node.child(name, kind or node.kind)
             node.count += 1
     return root
 
