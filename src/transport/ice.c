@@ -33,12 +33,16 @@ struct Ice {
 
 /* ---- what libnice reports ---- */
 
+/* Once its socket is read past it libnice misses the answers to checks that were on their way, and
+ * would call that a failure 50 s later. */
 static void on_state(NiceAgent *agent, guint stream, guint component, guint state, gpointer owner)
 {
     (void)agent;
     (void)stream;
     (void)component;
     Ice *ice = owner;
+    if (ice_path_udp(ice->path))
+        return;
     switch ((NiceComponentState)state) {
     case NICE_COMPONENT_STATE_CONNECTING:
         ice->out.state(ice->out.owner, ICE_CHECKING);
