@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from harness.certificate import make_certificate
 from harness.recorder import Lines, Record, environment, program
 from harness.server import stop_process
 
@@ -42,6 +43,14 @@ class EmbeddedRoom:
         self.out.closed.wait(5)
         assert status == 0, f"the room ended with {status}:\n{self.err.text()[-3000:]}"
         return json.loads(self.out.all[-1])
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """The files of a certificate and of its key."""
+    folder = tmp_path_factory.mktemp("tls")
+    make_certificate(folder / "certificate.pem", folder / "key.pem")
+    return folder / "certificate.pem", folder / "key.pem"
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ of memory, and another recording of the same service does not notice."""
 import dataclasses
 import os
 import ssl
-import subprocess
 import threading
 import time
 
@@ -121,21 +120,9 @@ def sent_enough(serve, server, attack):
     )
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
-         folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return folder
-
-
 def tls_of(certificate):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate / "certificate.pem", certificate / "key.pem")
+    context.load_cert_chain(*certificate)
     return context
 
 
@@ -143,7 +130,7 @@ def tls_of(certificate):
 def scene(embedded, tmp_path, certificate):
     """A good room with its recording, and a service that records both."""
     good = embedded(publishers=["alice,fps=30"])
-    env = {"ROOMTAPE_LIVEKIT_CA_FILE": str(certificate / "certificate.pem")}
+    env = {"ROOMTAPE_LIVEKIT_CA_FILE": str(certificate[0])}
     with Serve(good, tmp_path / "serve", log_level="info", env=env) as serve:
         assert serve.start("good", room=EmbeddedRoom.ROOM).status == 200
         yield serve

@@ -350,18 +350,6 @@ def test_answers_that_nobody_takes(open_room, tmp_path):
 # ---- HTTPS ----
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
-         folder / "key.pem", "-out", folder / "certificate.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    return folder / "certificate.pem", folder / "key.pem"
-
-
 def tls_settings(certificate):
     return {"ROOMTAPE_API_TLS_CERTIFICATE": str(certificate[0]), "ROOMTAPE_API_TLS_KEY": str(certificate[1]),
             "ROOMTAPE_API_TOKEN": TOKEN, "ROOMTAPE_API_REQUEST_TIMEOUT": "1s"}  # fmt: skip

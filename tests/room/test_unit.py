@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 from harness import sandbox
+from harness.certificate import make_certificate
 from harness.expect import expect_plays
 from harness.recorder import Serve, program
 from harness.server import ROOT
@@ -63,11 +64,7 @@ def test_works_under_the_unit(embedded, confined, monkeypatch):
     with monkeypatch.context() as unconfined:
         unconfined.delenv("ROOMTAPE")
         room = embedded()
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
-         confined / "state/key.pem", "-out", confined / "certificate.pem"], check=True, capture_output=True,
-    )  # fmt: skip
+    make_certificate(confined / "certificate.pem", confined / "state/key.pem")
     if os.getuid() == 0:
         os.chown(confined / "state/key.pem", sandbox.NOBODY, sandbox.NOBODY)
     env = {"ROOMTAPE_ENCODING_MAX_ENCODES": "4", "ROOMTAPE_API_TOKEN": TOKEN,

@@ -1,6 +1,5 @@
 #include <glib.h>
 
-#include "depay/depayloader.h"
 #include "room/load_media.h"
 #include "room_test.h"
 
@@ -27,22 +26,6 @@ static void on_need_keyframe(void *owner)
     g_assert_not_reached();
 }
 
-static void carry(Depayloader *depayloader, const MediaFrame *frame, uint16_t *sequence)
-{
-    for (unsigned i = 0; i < frame->payload_count; i++) {
-        const RtpPacket packet = {
-            .payload = frame->bytes + frame->payloads[i].offset,
-            .payload_size = frame->payloads[i].size,
-            .ssrc = 1,
-            .timestamp = (uint32_t)frame->ticks,
-            .sequence = (*sequence)++,
-            .payload_type = 96,
-            .marker = i + 1 == frame->payload_count,
-        };
-        depayloader_push(depayloader, &packet, frame->codec, 0);
-    }
-}
-
 /* What the recorder keeps of a picture has the bitrate, not only what is sent. */
 static void test_bitrate_is_of_frames(void)
 {
@@ -66,7 +49,7 @@ static void test_bitrate_is_of_frames(void)
     const LoadTrack *track = &media->tracks[TRACK_VIDEO];
     uint16_t sequence = 0;
     for (unsigned i = 0; i < track->count; i++)
-        carry(depayloader, track->frames[i], &sequence);
+        room_test_carry(depayloader, track->frames[i], &sequence);
     g_assert_cmpuint(received.frames, ==, LOAD_MEDIA_SECONDS * 30);
     g_assert_cmpuint(received.keys, ==, 2);
     g_assert_cmpfloat_with_epsilon((double)received.bytes * 8 / LOAD_MEDIA_SECONDS, BITRATE,

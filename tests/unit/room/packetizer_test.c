@@ -1,7 +1,6 @@
 #include <glib.h>
 #include <string.h>
 
-#include "depay/depayloader.h"
 #include "room/media_encoder.h"
 #include "room/packetizer.h"
 #include "room_test.h"
@@ -47,8 +46,7 @@ static GByteArray *normalise_annexb(const uint8_t *data, size_t size)
     return out;
 }
 
-/* Sends a frame's payloads through the depayloader. */
-static void carry(Depayloader *depayloader, const MediaFrame *frame, uint16_t *sequence)
+void room_test_carry(Depayloader *depayloader, const MediaFrame *frame, uint16_t *sequence)
 {
     for (unsigned i = 0; i < frame->payload_count; i++) {
         g_assert_cmpuint(frame->payloads[i].size, <=, PACKETIZER_MAX_PAYLOAD);
@@ -88,7 +86,7 @@ static void check_round_trip(Codec codec, unsigned bitrate)
         MediaFrame *const frame = media_frame_new(0, codec, number * 3000u, media.is_key);
         packetizer_cut(&packetizer, media.data, media.size, frame);
         most_payloads = MAX(most_payloads, frame->payload_count);
-        carry(depayloader, frame, &sequence);
+        room_test_carry(depayloader, frame, &sequence);
         GByteArray *const expected =
             codec == CODEC_H264 || codec == CODEC_H265
                 ? normalise_annexb(media.data, media.size)

@@ -1,5 +1,13 @@
-/* The cases of this folder's program, by file. */
+/* The cases of this folder's program, by file, and what they share. */
 #pragma once
+
+#include <stdint.h>
+
+#include "depay/depayloader.h"
+#include "room/media_frame.h"
+
+/* Sends a frame's payloads through the depayloader, as packets of its own numbers. */
+void room_test_carry(Depayloader *depayloader, const MediaFrame *frame, uint16_t *sequence);
 
 void fault_script_test_add(void);
 void room_options_test_add(void);
