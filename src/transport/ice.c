@@ -33,16 +33,12 @@ struct Ice {
 
 /* ---- what libnice reports ---- */
 
-/* Once its socket is read past it libnice misses the answers to checks that were on their way, and
- * would call that a failure 50 s later. */
 static void on_state(NiceAgent *agent, guint stream, guint component, guint state, gpointer owner)
 {
     (void)agent;
     (void)stream;
     (void)component;
     Ice *ice = owner;
-    if (ice_path_udp(ice->path))
-        return;
     switch ((NiceComponentState)state) {
     case NICE_COMPONENT_STATE_CONNECTING:
         ice->out.state(ice->out.owner, ICE_CHECKING);
@@ -181,8 +177,8 @@ static void note_gathered(Ice *ice, GMainContext *context)
 static bool gather(Ice *ice, GMainContext *context, GError **error)
 {
     g_signal_connect(ice->agent, "candidate-gathering-done", G_CALLBACK(on_gathered), ice);
-    ice->path = ice_path_new(ice->thread, ice->agent, ice->stream, COMPONENT,
-                             (UdpPathOut){ice->out.owner, ice->out.datagram});
+    const IcePathConfig config = {ice->agent, ice->stream, COMPONENT, ice->ufrag, ice->pwd};
+    ice->path = ice_path_new(ice->thread, &config, (UdpPathOut){ice->out.owner, ice->out.datagram});
     if (!nice_agent_gather_candidates(ice->agent, ice->stream)) {
         g_set_error_literal(error, PEER_ERROR, PEER_ERROR_ICE,
                             "No local address is usable for ICE: no network interface is up.");
@@ -203,18 +199,16 @@ Ice *ice_new(NetThread *thread, const PeerConfig *config, IceOut out, GError **e
     ice->remote_candidates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     ice->agent =
         nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245, NICE_AGENT_OPTION_ICE_TRICKLE);
-    /* The same checks every five seconds as with consent freshness, and 50 s instead of 10 until
-     * the last of them has failed: two checks lost by chance must not end a connection. */
-    g_object_set(ice->agent, "keepalive-conncheck", TRUE, "upnp", FALSE, "ice-tcp",
-                 config->tcp || config->tcp_only, "ice-udp", !config->tcp_only, "controlling-mode",
-                 config->is_server || config->remote_is_lite, NULL);
+    g_object_set(ice->agent, "upnp", FALSE, "ice-tcp", config->tcp || config->tcp_only, "ice-udp",
+                 !config->tcp_only, "controlling-mode", config->is_server || config->remote_is_lite,
+                 NULL);
     ice->stream = nice_agent_add_stream(ice->agent, 1);
+    learn_credentials(ice);
     choose_addresses(ice, config->loopback_only);
     if (!use_servers(ice, config, error) || !gather(ice, context, error)) {
         ice_free(ice);
         return NULL;
     }
-    learn_credentials(ice);
     return ice;
 }
 

@@ -11,7 +11,7 @@ typedef struct Ice Ice;
 typedef enum {
     ICE_CHECKING,
     ICE_CONNECTED, /* a pair is selected: ice_send() works */
-    ICE_FAILED,    /* no pair works, or none works any more */
+    ICE_FAILED,    /* no pair works; over TCP and a relay also: none works any more */
 } IceState;
 
 typedef struct {

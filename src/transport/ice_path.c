@@ -4,10 +4,9 @@
 
 struct IcePath {
     NetThread *thread;
-    NiceAgent *agent;
-    guint stream, component;
+    IcePathConfig config;
     UdpPathOut out;
-    char *ufrag, *pwd;
+    bool is_settled;
     UdpPath *udp;    /* or NULL */
     GSource *change; /* on its way */
 };
@@ -25,13 +24,13 @@ static void on_datagram(NiceAgent *agent, guint stream, guint component, guint s
 static bool find_socket(IcePath *path, UdpPathConfig *config)
 {
     NiceCandidate *local, *remote;
-    if (!nice_agent_get_selected_pair(path->agent, path->stream, path->component, &local,
-                                      &remote) ||
+    if (!nice_agent_get_selected_pair(path->config.agent, path->config.stream,
+                                      path->config.component, &local, &remote) ||
         local->transport != NICE_CANDIDATE_TRANSPORT_UDP ||
         local->type == NICE_CANDIDATE_TYPE_RELAYED)
         return false;
-    g_autoptr(GSocket) socket =
-        nice_agent_get_selected_socket(path->agent, path->stream, path->component);
+    g_autoptr(GSocket) socket = nice_agent_get_selected_socket(
+        path->config.agent, path->config.stream, path->config.component);
     if (!socket || g_socket_get_socket_type(socket) != G_SOCKET_TYPE_DATAGRAM)
         return false;
     const bool is_v6 = nice_address_ip_version(&remote->addr) == 6;
@@ -44,46 +43,36 @@ static bool find_socket(IcePath *path, UdpPathConfig *config)
 
 static void read_by_agent(IcePath *path, GMainContext *context)
 {
-    nice_agent_attach_recv(path->agent, path->stream, path->component, context, on_datagram, path);
+    nice_agent_attach_recv(path->config.agent, path->config.stream, path->config.component, context,
+                           on_datagram, path);
 }
 
-/* The agent's own checks would wait for answers that are read past it; from now on its indications
- * keep the way open. It still looks at its other sockets, and at this one in between. */
-static void take(IcePath *path, UdpPathConfig *config)
+/* An agent that asks the other side whether it is still there misses the answers on a path that it
+ * does not read, and calls it failed after 50 s. Without questions it sends indications, and still
+ * looks at its other sockets, and at this one in between. */
+static void let_agent_ask(const IcePath *path, bool asks)
 {
-    g_free(path->ufrag);
-    g_free(path->pwd);
-    nice_agent_get_local_credentials(path->agent, path->stream, &path->ufrag, &path->pwd);
-    config->ufrag = path->ufrag;
-    config->pwd = path->pwd;
-    g_object_set(path->agent, "keepalive-conncheck", FALSE, NULL);
-    read_by_agent(path, net_thread_slow_context(path->thread));
-    path->udp = udp_path_new(path->thread, config, path->out);
-}
-
-static void give_back(IcePath *path)
-{
-    if (!path->udp)
-        return;
-    g_clear_pointer(&path->udp, udp_path_free);
-    g_object_set(path->agent, "keepalive-conncheck", TRUE, NULL);
-    read_by_agent(path, net_thread_context(path->thread));
+    g_object_set(path->config.agent, "keepalive-conncheck", asks, NULL);
 }
 
 static gboolean change(gpointer owner)
 {
     IcePath *path = owner;
-    UdpPathConfig config = {0};
+    UdpPathConfig config = {.ufrag = path->config.ufrag, .pwd = path->config.pwd};
     g_clear_pointer(&path->change, g_source_unref);
-    give_back(path);
+    g_clear_pointer(&path->udp, udp_path_free);
     if (find_socket(path, &config))
-        take(path, &config);
+        path->udp = udp_path_new(path->thread, &config, path->out);
+    read_by_agent(path, path->udp ? net_thread_slow_context(path->thread)
+                                  : net_thread_context(path->thread));
+    let_agent_ask(path, path->udp == NULL);
     return G_SOURCE_REMOVE;
 }
 
 /* Not from within libnice, which may be reading that socket. */
 void ice_path_settled(IcePath *path)
 {
+    path->is_settled = true;
     if (path->change)
         return;
     path->change = g_idle_source_new();
@@ -101,21 +90,19 @@ static void on_selected(NiceAgent *agent, guint stream, guint component, NiceCan
     (void)local;
     (void)remote;
     IcePath *path = owner;
-    if (path->udp)
+    if (path->is_settled)
         ice_path_settled(path);
 }
 
-IcePath *ice_path_new(NetThread *thread, NiceAgent *agent, guint stream, guint component,
-                      UdpPathOut out)
+IcePath *ice_path_new(NetThread *thread, const IcePathConfig *config, UdpPathOut out)
 {
     IcePath *path = g_new0(IcePath, 1);
     path->thread = thread;
-    path->agent = agent;
-    path->stream = stream;
-    path->component = component;
+    path->config = *config;
     path->out = out;
+    let_agent_ask(path, false);
     read_by_agent(path, net_thread_context(thread));
-    g_signal_connect(agent, "new-selected-pair-full", G_CALLBACK(on_selected), path);
+    g_signal_connect(config->agent, "new-selected-pair-full", G_CALLBACK(on_selected), path);
     return path;
 }
 
@@ -128,12 +115,10 @@ void ice_path_free(IcePath *path)
         g_source_destroy(path->change);
         g_source_unref(path->change);
     }
-    g_signal_handlers_disconnect_by_data(path->agent, path);
+    g_signal_handlers_disconnect_by_data(path->config.agent, path);
     udp_path_free(path->udp);
-    nice_agent_attach_recv(path->agent, path->stream, path->component,
+    nice_agent_attach_recv(path->config.agent, path->config.stream, path->config.component,
                            net_thread_context(path->thread), NULL, NULL);
-    g_free(path->ufrag);
-    g_free(path->pwd);
     g_free(path);
 }
 
@@ -141,8 +126,8 @@ bool ice_path_send(IcePath *path, const uint8_t *data, size_t size)
 {
     if (path->udp)
         return udp_path_send(path->udp, data, size);
-    return nice_agent_send(path->agent, path->stream, path->component, (guint)size,
-                           (const char *)data) > 0;
+    return nice_agent_send(path->config.agent, path->config.stream, path->config.component,
+                           (guint)size, (const char *)data) > 0;
 }
 
 UdpPath *ice_path_udp(const IcePath *path)

@@ -10,9 +10,14 @@
 
 typedef struct IcePath IcePath;
 
-/* Before the agent gathers. */
-IcePath *ice_path_new(NetThread *thread, NiceAgent *agent, guint stream, guint component,
-                      UdpPathOut out);
+typedef struct {
+    NiceAgent *agent;
+    guint stream, component;
+    const char *ufrag, *pwd; /* of this side */
+} IcePathConfig;
+
+/* Before the agent gathers. What is in `config` is borrowed until ice_path_free(). */
+IcePath *ice_path_new(NetThread *thread, const IcePathConfig *config, UdpPathOut out);
 /* Before the agent closes. */
 void ice_path_free(IcePath *path);
 

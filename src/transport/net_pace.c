@@ -53,8 +53,11 @@ static void leave_poll(const NetPace *pace, NetSocket *socket)
 
 static void set_next_turn(const NetPace *pace)
 {
-    const int64_t next_ns = net_pace_round_up(pace, clock_monotonic_ns() + 1);
-    g_source_set_ready_time(pace->source, pace->interval_ns > 0 ? next_ns / NS_PER_US : -1);
+    if (pace->interval_ns == 0)
+        g_source_set_ready_time(pace->source, -1);
+    else
+        g_source_set_ready_time(pace->source,
+                                net_pace_round_up(pace, clock_monotonic_ns() + 1) / NS_PER_US);
 }
 
 static void change_interval(NetPace *pace, int64_t interval_ns)
@@ -142,6 +145,11 @@ void net_pace_free(NetPace *pace)
     g_source_unref(pace->source);
     g_ptr_array_unref(pace->sockets);
     g_free(pace);
+}
+
+unsigned net_pace_count(const NetPace *pace)
+{
+    return pace->count;
 }
 
 void net_pace_drain(NetPace *pace)

@@ -31,6 +31,8 @@ void net_pace_free(NetPace *pace); /* its sockets are removed by then */
 void net_pace_add(NetPace *pace, NetSocket *socket);
 void net_pace_remove(NetPace *pace, NetSocket *socket);
 
+unsigned net_pace_count(const NetPace *pace); /* of sockets */
+
 /* All of them, now. */
 void net_pace_drain(NetPace *pace);
 

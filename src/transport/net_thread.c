@@ -22,7 +22,6 @@ struct NetThread {
     GSource *slow_timer;
     NetPace *pace;
     NetTimers *timers;
-    unsigned socket_count;
     NetInbox *inbox;
     Mailbox *mailbox;
     GSource *mailbox_source;
@@ -206,14 +205,14 @@ int64_t net_thread_now_ns(const NetThread *thread)
 void net_thread_add_socket(NetThread *thread, NetSocket *socket)
 {
     net_pace_add(thread->pace, socket);
-    if (thread->socket_count++ == 0)
+    if (net_pace_count(thread->pace) == 1)
         start_slow(thread);
 }
 
 void net_thread_remove_socket(NetThread *thread, NetSocket *socket)
 {
     net_pace_remove(thread->pace, socket);
-    if (--thread->socket_count == 0)
+    if (net_pace_count(thread->pace) == 0)
         stop_slow(thread);
 }
 

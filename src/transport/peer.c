@@ -446,14 +446,13 @@ bool peer_send_rtcp(Peer *peer, uint8_t *packet, size_t size)
 unsigned peer_send_rtp_many(Peer *peer, struct iovec *packets, unsigned count)
 {
     UdpPath *path = ice_udp_path(ice_session_current(peer->ice));
-    unsigned sent = 0;
-    for (unsigned i = 0; i < count && peer->cipher; i++) {
-        if (!path)
-            sent += peer_send_rtp(peer, packets[i].iov_base, packets[i].iov_len);
-        else if (!cipher_protect_rtp(peer->cipher, packets[i].iov_base, &packets[i].iov_len))
-            return 0;
+    unsigned done = 0;
+    for (bool is_good = peer->cipher; is_good && done < count; done += is_good) {
+        struct iovec *packet = &packets[done];
+        is_good = path ? cipher_protect_rtp(peer->cipher, packet->iov_base, &packet->iov_len)
+                       : peer_send_rtp(peer, packet->iov_base, packet->iov_len);
     }
-    return path && peer->cipher ? udp_path_send_many(path, packets, count) : sent;
+    return path ? udp_path_send_many(path, packets, done) : done;
 }
 
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits)

@@ -17,7 +17,7 @@ typedef enum {
     PEER_CHECKING,     /* ICE, at first or after its restart; an old pair carries on meanwhile */
     PEER_HANDSHAKE,    /* ICE is up, DTLS runs */
     PEER_CONNECTED,    /* SRTP keys are there */
-    PEER_DISCONNECTED, /* ICE lost its pair; may come back */
+    PEER_DISCONNECTED, /* ICE found no pair in a restart, or lost that over TCP; may come back */
     PEER_FAILED,
     PEER_CLOSED,
 } PeerState;

@@ -1,6 +1,5 @@
 #include "transport/sctp.h"
 
-#include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <usrsctp.h>

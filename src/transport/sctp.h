@@ -4,7 +4,6 @@
  * A lost association is not made anew: no LiveKit server answers a second one on the same DTLS. */
 #pragma once
 
-#include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,9 @@
 #include "transport/udp_path.h"
 
-#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/clock.h"
@@ -50,7 +51,7 @@ static void answer_check(UdpPath *path, const uint8_t *data, size_t size,
     StunAnswer answer;
     stun_responder_answer(&check, data, size, &answer);
     if (answer.size > 0)
-        sendto(path->config.fd, answer.data, answer.size, MSG_DONTWAIT | MSG_NOSIGNAL,
+        sendto(path->socket.fd, answer.data, answer.size, MSG_DONTWAIT | MSG_NOSIGNAL,
                (const struct sockaddr *)source, source_size);
     if (answer.is_authentic)
         follow(path, &check, &answer);
@@ -62,29 +63,17 @@ static bool is_check(const UdpPath *path, const uint8_t *data, size_t size)
            !(path->is_asking && stun_probe_is_answer(data, size, path->question_id));
 }
 
-/* ICMP's news of an earlier datagram stand in front of what has come. */
-static ssize_t receive(const UdpPath *path, NetBuffer buffer, struct sockaddr_storage *ret_source,
-                       socklen_t *ret_source_size)
-{
-    for (;;) {
-        *ret_source_size = sizeof *ret_source;
-        const ssize_t size = recvfrom(path->config.fd, buffer.data, buffer.size, MSG_DONTWAIT,
-                                      (struct sockaddr *)ret_source, ret_source_size);
-        if (size >= 0 || (errno != ECONNREFUSED && errno != EINTR))
-            return size;
-    }
-}
-
 static bool drain(void *owner)
 {
     UdpPath *path = owner;
     const NetBuffer buffer = net_thread_buffer(path->thread);
     struct sockaddr_storage source;
-    socklen_t source_size;
     bool is_gone = false;
     path->is_gone = &is_gone;
     for (unsigned i = 0; i < DATAGRAMS_AT_ONCE; i++) {
-        const ssize_t size = receive(path, buffer, &source, &source_size);
+        socklen_t source_size = sizeof source;
+        const ssize_t size = recvfrom(path->socket.fd, buffer.data, buffer.size, MSG_DONTWAIT,
+                                      (struct sockaddr *)&source, &source_size);
         if (size < 0) {
             path->is_gone = NULL;
             return false;
@@ -105,12 +94,15 @@ static bool drain(void *owner)
 
 UdpPath *udp_path_new(NetThread *thread, const UdpPathConfig *config, UdpPathOut out)
 {
+    const int fd = fcntl(config->fd, F_DUPFD_CLOEXEC, 0);
+    if (fd < 0)
+        return NULL;
     UdpPath *path = calloc(1, sizeof *path);
     require(path != NULL);
     path->thread = thread;
     path->config = *config;
     path->out = out;
-    path->socket = (NetSocket){.fd = config->fd, .owner = path, .drain = drain};
+    path->socket = (NetSocket){.fd = fd, .owner = path, .drain = drain};
     path->heard_ns = net_thread_now_ns(thread);
     net_thread_add_socket(thread, &path->socket);
     return path;
@@ -123,12 +115,13 @@ void udp_path_free(UdpPath *path)
     if (path->is_gone)
         *path->is_gone = true;
     net_thread_remove_socket(path->thread, &path->socket);
+    close(path->socket.fd);
     free(path);
 }
 
 bool udp_path_send(UdpPath *path, const uint8_t *data, size_t size)
 {
-    return sendto(path->config.fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL,
+    return sendto(path->socket.fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL,
                   (const struct sockaddr *)&path->config.remote, path->config.remote_size) >= 0;
 }
 
@@ -152,6 +145,6 @@ unsigned udp_path_send_many(UdpPath *path, const struct iovec *datagrams, unsign
                                               .msg_namelen = path->config.remote_size,
                                               .msg_iov = (struct iovec *)&datagrams[i],
                                               .msg_iovlen = 1};
-    const int sent = sendmmsg(path->config.fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    const int sent = sendmmsg(path->socket.fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
     return sent > 0 ? (unsigned)sent : 0;
 }

@@ -1,7 +1,7 @@
 /* The UDP socket of the pair that ICE has chosen, read and written without libnice from then on,
  * which takes five times as long for a packet as the kernel. The other side's checks are answered
- * here; where it comes from another address, the path follows (RFC 8445 section 5.1.4.5, 7.3.1.3).
- * Thread: net. */
+ * here; where it comes from another address, the path follows (RFC 8445 section 7.3.1.3, 7.3.1.5),
+ * of which libnice does not hear. Thread: net. */
 #pragma once
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@
 #include "transport/stun_probe.h"
 
 typedef struct {
-    int fd; /* stays the caller's, open until udp_path_free() */
+    int fd; /* stays the caller's; the path reads a duplicate, which nobody else closes */
     struct sockaddr_storage remote;
     socklen_t remote_size;
     const char *ufrag, *pwd; /* this side's; borrowed for as long */
@@ -22,12 +22,14 @@ typedef struct {
 
 typedef struct {
     void *owner;
-    /* All but the other side's checks; valid during the call, may be changed in place. */
+    /* All but STUN, and of that the answer to the newest probe; valid during the call, may be
+     * changed in place. */
     void (*datagram)(void *owner, uint8_t *data, size_t size);
 } UdpPathOut;
 
 typedef struct UdpPath UdpPath;
 
+/* NULL when the process has no descriptor left. */
 UdpPath *udp_path_new(NetThread *thread, const UdpPathConfig *config, UdpPathOut out);
 void udp_path_free(UdpPath *path); /* also from within `datagram` */
 
