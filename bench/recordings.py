@@ -65,6 +65,8 @@ class LoadRoom:
         """How it sent since it was asked last."""
         self.process.send_signal(signal.SIGUSR1)
         counters = self.out.wait(json.loads, 10)
+        if not counters:
+            raise RuntimeError("the room does not say what it sent")
         return {"late_p99_ms": counters["load_late_ms"], "sent": counters["load_packets"],
                 "unsent": counters["load_unsent"]}  # fmt: skip
 

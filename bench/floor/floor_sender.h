@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define FLOOR_PACKETS_PER_SECOND 260
 #define FLOOR_LATE_STEPS 10000 /* of a tenth of a millisecond */
 
 typedef struct {
