@@ -240,7 +240,7 @@ static bool take_publishers(RoomOptions *options, const RawOptions *raw, GError 
     return true;
 }
 
-static bool take_numbers(RoomOptions *options, const RawOptions *raw, GError **error)
+static bool take_values(RoomOptions *options, const RawOptions *raw, GError **error)
 {
     if (raw->port < 0 || raw->port > 65535) {
         g_set_error(error, EMBEDDED_ROOM_ERROR, EMBEDDED_ROOM_ERROR_CONFIG,
@@ -250,6 +250,11 @@ static bool take_numbers(RoomOptions *options, const RawOptions *raw, GError **e
     if (raw->duration != NULL && !fault_parse_time(raw->duration, &options->duration_ns)) {
         g_set_error(error, EMBEDDED_ROOM_ERROR, EMBEDDED_ROOM_ERROR_CONFIG,
                     "The duration \"%s\" is no time like 30s or 500ms.", raw->duration);
+        return false;
+    }
+    if (raw->load && raw->faults != NULL) {
+        g_set_error(error, EMBEDDED_ROOM_ERROR, EMBEDDED_ROOM_ERROR_CONFIG,
+                    "With --load nothing goes wrong: leave out --fault \"%s\".", raw->faults[0]);
         return false;
     }
     options->config.port = (unsigned)raw->port;
@@ -264,8 +269,7 @@ RoomOptions *room_options_parse(int argc, char **argv, GError **error)
     RawOptions raw = {0};
     g_autoptr(RoomOptions) options = g_new0(RoomOptions, 1);
     const bool is_good = parse_flags(argc, argv, &raw, error) &&
-                         take_numbers(options, &raw, error) &&
-                         take_publishers(options, &raw, error);
+                         take_values(options, &raw, error) && take_publishers(options, &raw, error);
     options->api_key = g_steal_pointer(&raw.api_key);
     options->api_secret = g_steal_pointer(&raw.api_secret);
     options->room_name = g_steal_pointer(&raw.room_name);

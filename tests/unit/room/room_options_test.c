@@ -71,6 +71,14 @@ static void test_bad_flags(void)
     }
 }
 
+static void test_load_takes_no_faults(void)
+{
+    char *argv[] = {(char *)"room", (char *)"--load", (char *)"--fault", (char *)"loss=5%", NULL};
+    g_autoptr(GError) error = NULL;
+    g_assert_null(room_options_parse(4, argv, &error));
+    g_assert_nonnull(strstr(error->message, "loss=5%"));
+}
+
 static void test_help_names_all_faults(void)
 {
     g_autofree char *help = room_options_help();
@@ -108,5 +116,6 @@ void room_options_test_add(void)
     g_test_add_func("/room/options/flags", test_flags);
     g_test_add_func("/room/options/bad-flags", test_bad_flags);
     g_test_add_func("/room/options/help", test_help_names_all_faults);
+    g_test_add_func("/room/options/load-takes-no-faults", test_load_takes_no_faults);
     g_test_add_func("/room/options/refused-configurations", test_refused_configurations);
 }
