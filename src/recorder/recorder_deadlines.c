@@ -119,6 +119,25 @@ static void check_publishers(WebRTCRecorder *recorder, int64_t now_ns)
 
 /* ---- tracks ---- */
 
+/* Key frames came, and its encoder has made nothing of them. */
+static bool is_swallowed(const TrackContext *track)
+{
+    return track_context_encodes(track) && ledger_value(&track->counters.keyframes) > 0 &&
+           track_encoder_stats(track->encoder).frames_out == 0;
+}
+
+static void give_up_encoder(WebRTCRecorder *recorder, TrackContext *track, const char *name)
+{
+    recorder_fail_track(
+        recorder, track, CODE_ENCODER_FAILED,
+        "%" G_GUINT64_FORMAT " key frames of the %s came within %.0f s, but the encoder %s made "
+        "nothing of them: %" G_GUINT64_FORMAT " frames did not decode; check the publisher's "
+        "encoder, or choose the format mkv, which keeps what is published.",
+        ledger_value(&track->counters.keyframes), name,
+        seconds(recorder->environment.config->subscription_ns), track->encoder_settings.encoder,
+        track_encoder_stats(track->encoder).undecodable);
+}
+
 static void give_up(WebRTCRecorder *recorder, TrackContext *track)
 {
     g_autofree char *name = recorder_track_name(track);
@@ -132,6 +151,8 @@ static void give_up(WebRTCRecorder *recorder, TrackContext *track)
                             "The %s was subscribed but no media packet arrived within %.0f s; "
                             "check that its publisher sends.",
                             name, patience);
+    else if (is_swallowed(track))
+        give_up_encoder(recorder, track, name);
     else
         recorder_fail_track(recorder, track, CODE_RTP_BUT_NO_KEYFRAME,
                             "Packets of the %s arrive but no key frame came within %.0f s, though "

@@ -180,8 +180,11 @@ static void check_behind(WebRTCRecorder *recorder, TrackContext *track, int64_t 
     const TrackEncoderStats stats = track_encoder_stats(track->encoder);
     const uint64_t lost = stats.behind + bounded_queue_stats(track->encode_queue).dropped;
     const int64_t timeout_ns = recorder->environment.config->encode_timeout_ns;
+    const bool loses = lost != track->encoder_lost;
     const bool hangs = stats.busy_since_ns > 0 && now_ns - stats.busy_since_ns > timeout_ns;
     if (lost == track->encoder_lost && !hangs)
+    if (!track_context_encodes(track) || (!loses && !hangs))
+        return; /* what only passes through its thread waits for the writer */
         return;
     track->encoder_lost = lost;
     track->behind_ns = now_ns;
