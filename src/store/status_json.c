@@ -174,7 +174,7 @@ static void set_treatment(JsonObject *object, const TrackStatus *track)
     }
     JsonObject *encoder = json_object_new();
     set_text(encoder, "name", settings->encoder);
-    set_text(encoder, "codec", codec_name(track->file_codec));
+    set_text(encoder, "codec", codec_name(track->encoder_codec));
     set_text(encoder, "speed", settings->speed);
     set_count(encoder, "bitrate", settings->bitrate);
     if (track->kind == TRACK_VIDEO) {
