@@ -238,18 +238,17 @@ static void check_tracks(WebRTCRecorder *recorder, int64_t now_ns)
 }
 
 /* With an encoder that failed a track goes on as published, and one that is slow may yet come. */
-static bool may_come(const WebRTCRecorder *recorder, const TrackContext *track)
+static bool may_come(const WebRTCRecorder *recorder, const TrackContext *track, int64_t now_ns)
 {
     const int64_t patience_ns = recorder->environment.config->subscription_ns;
     const OutcomeCode code = track->outcome.code;
     const bool is_the_encoder = code == CODE_ENCODER_FAILED || code == CODE_ENCODER_BEHIND;
-    return code == CODE_NONE ||
-           (is_the_encoder && clock_monotonic_ns() - track->asked_ns < patience_ns);
+    return code == CODE_NONE || (is_the_encoder && now_ns - track->asked_ns < patience_ns);
 }
 
 /* Before anything is recorded: is there a track left that could still come? A picture that does
  * not go into the format asked for is not made up for by its sound. */
-static const TrackContext *hopeless(const WebRTCRecorder *recorder)
+static const TrackContext *hopeless(const WebRTCRecorder *recorder, int64_t now_ns)
 {
     const TrackContext *failed = NULL;
     bool has_hope = false, has_video_hope = false;
@@ -257,7 +256,7 @@ static const TrackContext *hopeless(const WebRTCRecorder *recorder)
         const TrackContext *track = recorder->tracks->pdata[i];
         if (!track->published)
             continue;
-        if (may_come(recorder, track)) {
+        if (may_come(recorder, track, now_ns)) {
             has_hope = true;
             has_video_hope = has_video_hope || track->kind == TRACK_VIDEO;
         } else if (!failed || track->kind == TRACK_VIDEO) {
@@ -271,11 +270,11 @@ static const TrackContext *hopeless(const WebRTCRecorder *recorder)
     return lost_picture ? failed : NULL;
 }
 
-static void check_hope(WebRTCRecorder *recorder)
+static void check_hope(WebRTCRecorder *recorder, int64_t now_ns)
 {
     if (recorder->started || recorder_is_reconnecting(recorder) || recorder->successors->len > 0)
         return;
-    const TrackContext *track = hopeless(recorder);
+    const TrackContext *track = hopeless(recorder, now_ns);
     if (track)
         recorder_fail(recorder, track->outcome.code, "%s", track->outcome.sentence);
 }
@@ -303,7 +302,7 @@ void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
         checks[i](recorder, now_ns);
     }
     if (!recorder_is_ending(recorder))
-        check_hope(recorder);
+        check_hope(recorder, now_ns);
     if (recorder->state == RECORDING_STOPPING)
         recorder_check_stop_deadline(recorder, now_ns);
 }

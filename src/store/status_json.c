@@ -126,7 +126,7 @@ static JsonArray *inputs_json(const TrackStatus *track)
         JsonObject *input = json_object_new();
         json_object_set_double_member(input, "at", seconds(track->inputs[i].at_ns));
         set_text(input, "codec", codec_name(track->inputs[i].codec));
-        if (track->inputs[i].channels > 0) {
+        if (codec_kind(track->inputs[i].codec) == TRACK_AUDIO) {
             set_count(input, "channels", track->inputs[i].channels);
         } else {
             set_count(input, "width", track->inputs[i].width);
