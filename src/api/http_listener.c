@@ -265,4 +265,5 @@ void http_listener_free(HttpListener *listener)
     g_hash_table_unref(listener->addresses);
     g_object_unref(listener->socket);
     g_free(listener);
+    handshake_turns_stop(listener->options.traffic.turns);
 }
