@@ -17,5 +17,6 @@ int main(int argc, char **argv)
     request_head_test_add();
     start_request_test_add();
     url_list_test_add();
+    tls_record_test_add();
     return g_test_run();
 }

@@ -13,3 +13,4 @@ void request_check_test_add(void);
 void request_head_test_add(void);
 void start_request_test_add(void);
 void url_list_test_add(void);
+void tls_record_test_add(void);
