@@ -6,6 +6,15 @@
 
 /* ---- the handshake ---- */
 
+static void tell(const HttpConnection *connection, const char *what, int64_t after_ns,
+                 const char *also)
+{
+    const HttpTraffic *traffic = connection->traffic;
+    g_autofree char *text =
+        g_strdup_printf("%s after %.1f s%s", what, (double)after_ns / (double)NS_PER_SECOND, also);
+    traffic->handshake_ended(traffic->listener, connection, text);
+}
+
 /* GIO has no setting for it, so an older client may get this far. */
 static bool is_recent(GTlsConnection *tls)
 {
@@ -54,9 +63,27 @@ static void begin_handshake(void *owner)
                                      connection->cancellable, on_handshake, connection);
 }
 
+static int64_t run_ns(const HttpConnection *connection)
+{
+    return clock_monotonic_ns() - connection->turn.began_ns;
+}
+
 static void yield_handshake(void *owner)
 {
-    http_connection_close(owner);
+    HttpConnection *connection = owner;
+    tell(connection, "it is not done", run_ns(connection), ", and others wait for a turn");
+    http_connection_close(connection);
+}
+
+void http_connection_tell_late_tls(HttpConnection *connection)
+{
+    const int64_t patience_ns = connection->traffic->request_timeout_ns;
+    if (connection->state == STATE_WAITING && connection->hello_bytes > 0)
+        tell(connection, "its first record is not whole", patience_ns, "");
+    else if (connection->turn.is_waiting)
+        tell(connection, "it has had no turn", patience_ns, ", as others are under way");
+    else if (connection->turn.is_running)
+        tell(connection, "it is not done", run_ns(connection), "");
 }
 
 static void ask_for_turn(HttpConnection *connection)
