@@ -5,6 +5,7 @@
 struct HandshakeTurns {
     unsigned max;
     int64_t share_ns;
+    bool is_stopped;
     GQueue waiting, running; /* of HandshakeTurn, the oldest first */
     GSource *timer;          /* until a running one has had its share */
 };
@@ -25,6 +26,12 @@ static void clear_timer(HandshakeTurns *turns)
         return;
     g_source_destroy(turns->timer);
     g_clear_pointer(&turns->timer, g_source_unref);
+}
+
+void handshake_turns_stop(HandshakeTurns *turns)
+{
+    turns->is_stopped = true;
+    clear_timer(turns);
 }
 
 void handshake_turns_free(HandshakeTurns *turns)
@@ -82,6 +89,8 @@ static void schedule(HandshakeTurns *turns)
 
 static void let_in(HandshakeTurns *turns)
 {
+    if (turns->is_stopped)
+        return;
     while (turns->running.length < turns->max && turns->waiting.length > 0) {
         HandshakeTurn *turn = g_queue_pop_tail_link(&turns->waiting)->data;
         turn->is_waiting = false;

@@ -27,6 +27,9 @@ typedef struct {
 
 HandshakeTurns *handshake_turns_new(unsigned max, int64_t share_ns);
 
+/* Nobody is let in or told to yield any more; those that run, or wait, are still to end. */
+void handshake_turns_stop(HandshakeTurns *turns);
+
 /* All have to be over. */
 void handshake_turns_free(HandshakeTurns *turns);
 

@@ -88,6 +88,7 @@ static gboolean on_late(gpointer data)
 {
     HttpConnection *connection = data;
     clear_source(&connection->timer);
+    http_connection_tell_late_tls(connection);
     if (connection->state == STATE_READING && connection->is_calling)
         g_cancellable_cancel(connection->cancellable); /* on_read() says so */
     else

@@ -7,6 +7,8 @@
 #include "api/handshake_turns.h"
 #include "api/request_head.h"
 
+typedef struct HttpConnection HttpConnection;
+
 /* What all connections share, and are counted in. */
 typedef struct {
     SoupServer *server;
@@ -17,7 +19,12 @@ typedef struct {
     bool (*check)(void *owner, const RequestHead *head, GSocketAddress *remote, Refusal *refusal);
     size_t body_bytes;   /* that have come and are read or served */
     size_t answer_bytes; /* that are being sent */
+    /* the listener's */
     HandshakeTurns *turns;
+    void *listener;
+    /* A TLS handshake is ended, for others or because it is late: `why`, as the end of a sentence.
+     */
+    void (*handshake_ended)(void *listener, const HttpConnection *connection, const char *why);
 } HttpTraffic;
 
 #define BODIES_MAX_BYTES (32 * 1024 * 1024)  /* of all connections */
@@ -25,7 +32,6 @@ typedef struct {
 #define ANSWER_SECONDS 30                    /* to take an answer */
 #define LINGER_SECONDS 2                     /* to close after it */
 
-typedef struct HttpConnection HttpConnection;
 typedef void (*HttpConnectionClosedFn)(void *owner, HttpConnection *connection);
 
 /* `closed` is called once, never from here; the connection is then gone. `traffic` is borrowed. */

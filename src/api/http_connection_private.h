@@ -66,5 +66,8 @@ void http_connection_linger(HttpConnection *connection);
 /* What comes is to be a TLS handshake, and then a request. */
 void http_connection_begin_tls(HttpConnection *connection);
 
+/* Tells why it ends, where a handshake is late. */
+void http_connection_tell_late_tls(HttpConnection *connection);
+
 /* Says that all is said, and lingers. */
 void http_connection_end_tls(HttpConnection *connection);

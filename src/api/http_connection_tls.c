@@ -1,14 +1,19 @@
 #include <sys/socket.h>
 
 #include "api/http_connection_private.h"
+#include "api/tls_record.h"
 #include "base/clock.h"
 
-/* RFC 8446, 5.1: what a client's first record begins with, and the most that one holds */
-#define TLS_HANDSHAKE 0x16
-#define RECORD_HEAD_BYTES 5
-#define RECORD_MAX_BYTES (16384 + 256)
-
 /* ---- the handshake ---- */
+
+static void tell(const HttpConnection *connection, const char *what, int64_t after_ns,
+                 const char *also)
+{
+    const HttpTraffic *traffic = connection->traffic;
+    g_autofree char *text =
+        g_strdup_printf("%s after %.1f s%s", what, (double)after_ns / (double)NS_PER_SECOND, also);
+    traffic->handshake_ended(traffic->listener, connection, text);
+}
 
 /* GIO has no setting for it, so an older client may get this far. */
 static bool is_recent(GTlsConnection *tls)
@@ -58,9 +63,27 @@ static void begin_handshake(void *owner)
                                      connection->cancellable, on_handshake, connection);
 }
 
+static int64_t run_ns(const HttpConnection *connection)
+{
+    return clock_monotonic_ns() - connection->turn.began_ns;
+}
+
 static void yield_handshake(void *owner)
 {
-    http_connection_close(owner);
+    HttpConnection *connection = owner;
+    tell(connection, "it is not done", run_ns(connection), ", and others wait for a turn");
+    http_connection_close(connection);
+}
+
+void http_connection_tell_late_tls(HttpConnection *connection)
+{
+    const int64_t patience_ns = connection->traffic->request_timeout_ns;
+    if (connection->state == STATE_WAITING && connection->hello_bytes > 0)
+        tell(connection, "its first record is not whole", patience_ns, "");
+    else if (connection->turn.is_waiting)
+        tell(connection, "it has had no turn", patience_ns, ", as others are under way");
+    else if (connection->turn.is_running)
+        tell(connection, "it is not done", run_ns(connection), "");
 }
 
 static void ask_for_turn(HttpConnection *connection)
@@ -81,15 +104,6 @@ static void refuse_plain(HttpConnection *connection)
     http_connection_refuse(connection, &refusal);
 }
 
-/* Of the first record, of which `size` bytes have been seen; 0: no client sends such a one. */
-static size_t record_size(const guint8 head[RECORD_HEAD_BYTES], size_t size)
-{
-    if (size < RECORD_HEAD_BYTES)
-        return RECORD_HEAD_BYTES;
-    const size_t length = (size_t)head[3] << 8 | head[4];
-    return length <= RECORD_MAX_BYTES ? RECORD_HEAD_BYTES + length : 0;
-}
-
 /* The socket is then not readable before so much has come; false where it is for another reason. */
 static bool wait_for(HttpConnection *connection, size_t bytes)
 {
@@ -104,11 +118,11 @@ static bool wait_for(HttpConnection *connection, size_t bytes)
 static gboolean on_first_bytes(GSocket *socket, GIOCondition condition, gpointer data)
 {
     HttpConnection *connection = data;
-    guint8 head[RECORD_HEAD_BYTES];
+    guint8 head[TLS_RECORD_HEAD_BYTES];
     (void)condition;
     const gssize size = recv(g_socket_get_fd(socket), head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
-    const bool is_tls = size > 0 && head[0] == TLS_HANDSHAKE;
-    const size_t record = is_tls ? record_size(head, (size_t)size) : 0;
+    const bool is_tls = size > 0 && tls_record_is_handshake(head, (size_t)size);
+    const size_t record = is_tls ? tls_record_bytes(head, (size_t)size) : 0;
     if (record > 0 && wait_for(connection, record))
         return G_SOURCE_CONTINUE;
     http_connection_unwatch(connection);

@@ -98,6 +98,15 @@ static void tell(HttpListener *listener, const char *what, const char *why)
     log_warning("api", NULL, "%s: %s", what, why);
 }
 
+static void on_handshake_ended(void *owner, const HttpConnection *connection, const char *why)
+{
+    HttpListener *listener = owner;
+    const char *address = g_hash_table_lookup(listener->connections, connection);
+    g_autofree char *what = g_strdup_printf("The TLS handshake of %s is ended", address);
+    g_autofree char *sentence = g_strconcat(why, ".", NULL);
+    tell(listener, what, sentence);
+}
+
 /* The sentence has to be sent in the clear, so there is none over TLS. */
 static void refuse(HttpListener *listener, GSocket *socket, Refusal *refusal)
 {
@@ -217,6 +226,8 @@ HttpListener *http_listener_new(GSocketAddress *address, const HttpListenerOptio
     listener->options = *options;
     listener->options.traffic.turns =
         handshake_turns_new(HANDSHAKES_MAX, HANDSHAKE_SHARE_SECONDS * NS_PER_SECOND);
+    listener->options.traffic.listener = listener;
+    listener->options.traffic.handshake_ended = on_handshake_ended;
     listener->socket = socket;
     listener->connections = g_hash_table_new_full(NULL, NULL, NULL, g_free);
     listener->addresses = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
@@ -254,6 +265,7 @@ void http_listener_free(HttpListener *listener)
     if (listener == NULL)
         return;
     http_listener_close(listener);
+    handshake_turns_stop(listener->options.traffic.turns);
     g_autoptr(GList) connections = g_hash_table_get_keys(listener->connections);
     for (GList *one = connections; one != NULL; one = one->next)
         http_connection_abort(one->data);

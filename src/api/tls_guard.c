@@ -2,15 +2,12 @@
 
 #include <stdbool.h>
 
-/* RFC 5246, 6.2.1 and RFC 8446, 5.1: type, version and length in front of each record */
-#define HEAD_BYTES 5
-#define TYPE_HANDSHAKE 22 /* in TLS 1.3 none is seen from outside behind the first flights */
+#include "api/tls_record.h"
 
 struct _TlsGuard {
     GFilterInputStream parent;
     bool is_armed;
-    guint8 head[HEAD_BYTES]; /* of the record that comes */
-    gsize have, left;        /* bytes of its head, and of the rest */
+    TlsRecords records;
 };
 
 static void tls_guard_pollable_init(GPollableInputStreamInterface *interface);
@@ -21,34 +18,13 @@ G_DEFINE_FINAL_TYPE_WITH_CODE(TlsGuard, tls_guard, G_TYPE_FILTER_INPUT_STREAM,
 
 /* ---- records ---- */
 
-/* Takes one byte of a head, or what there is of a record's rest; how many. */
-static gsize follow(TlsGuard *guard, const guint8 *bytes, gsize size)
-{
-    if (guard->left > 0) {
-        const gsize taken = MIN(guard->left, size);
-        guard->left -= taken;
-        return taken;
-    }
-    guard->head[guard->have++] = *bytes;
-    if (guard->have == HEAD_BYTES) {
-        guard->have = 0;
-        guard->left = (gsize)guard->head[3] << 8 | guard->head[4];
-    }
-    return 1;
-}
-
 /* `size` as a read has given it. */
 static gssize check(TlsGuard *guard, const guint8 *bytes, gssize size, GError **error)
 {
-    gssize done = 0;
-    while (done < size) {
-        const bool begins = guard->left == 0 && guard->have == 0;
-        if (begins && guard->is_armed && bytes[done] == TYPE_HANDSHAKE) {
-            g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
-                                "The client begins another TLS handshake.");
-            return -1;
-        }
-        done += (gssize)follow(guard, bytes + done, (gsize)(size - done));
+    if (size > 0 && tls_records_take(&guard->records, bytes, (size_t)size) && guard->is_armed) {
+        g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+                            "The client begins another TLS handshake.");
+        return -1;
     }
     return size;
 }

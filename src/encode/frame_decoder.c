@@ -8,9 +8,7 @@
 #include "base/clock.h"
 #include "encode/av_codec_id.h"
 
-/* 8K. A VP8 header can ask for seven times as much, 400 MB a picture, of which decoders keep some.
- */
-#define PIXELS_MAX (8192 * 4352)
+#define PIXELS_MAX (FRAME_DECODER_MAX_WIDTH * FRAME_DECODER_MAX_HEIGHT)
 
 struct FrameDecoder {
     FrameDecoderOut out;
@@ -99,6 +97,11 @@ static void take_decoded(FrameDecoder *decoder)
             hand_on(decoder, decoder->frame);
     }
     hand_on(decoder, decoder->picture);
+}
+
+bool frame_decoder_takes(unsigned width, unsigned height)
+{
+    return (uint64_t)width * height <= PIXELS_MAX;
 }
 
 void frame_decoder_flush(FrameDecoder *decoder)

@@ -18,6 +18,14 @@ typedef struct {
 FrameDecoder *frame_decoder_new(FrameDecoderOut out);
 void frame_decoder_free(FrameDecoder *decoder);
 
+/* 8K. A VP8 header can ask for seven times as much, 400 MB a picture, of which decoders keep some.
+ */
+#define FRAME_DECODER_MAX_WIDTH 8192
+#define FRAME_DECODER_MAX_HEIGHT 4352
+
+/* Whether a picture has no more pixels than a decoder is given memory for. */
+bool frame_decoder_takes(unsigned width, unsigned height);
+
 /* False when this FFmpeg has no decoder for the codec. */
 bool frame_decoder_push(FrameDecoder *decoder, const Frame *frame);
 

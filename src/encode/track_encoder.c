@@ -19,6 +19,7 @@
 #define HANG_SECONDS 5            /* no codec takes so long for what it still has */
 #define OUT_MAX_BYTES (8U << 20)
 #define SENTENCE_MAX 240
+#define WHAT_MAX 120
 
 struct TrackEncoder {
     TrackEncoderConfig config; /* constant */
@@ -80,15 +81,17 @@ static void tell_failed(void *owner, void *message)
     free(event);
 }
 
+/* `error` is FFmpeg's; 0 = `what` says it all. */
 static void fail(TrackEncoder *encoder, const char *what, int error)
 {
     char reason[AV_ERROR_MAX_STRING_SIZE] = "";
     char sentence[SENTENCE_MAX];
     if (encoder->has_failed)
         return;
-    av_strerror(error, reason, sizeof reason);
-    snprintf(sentence, sizeof sentence, "The encoder %s %s: %s.", encoder->config.settings.encoder,
-             what, reason);
+    if (error != 0)
+        av_strerror(error, reason, sizeof reason);
+    snprintf(sentence, sizeof sentence, "The encoder %s %s%s%s.", encoder->config.settings.encoder,
+             what, error != 0 ? ": " : "", reason);
     encoder->has_failed = encoder->passes_through = true;
     post(encoder, tell_failed, sentence);
 }
@@ -114,12 +117,13 @@ static void put(TrackEncoder *encoder, Frame *frame)
         rest();
     frame->came_through_encoder = true;
     bounded_queue_put(encoder->config.out, frame);
-    ledger_add(&encoder->frames_out, 1);
 }
 
 static void on_encoded(void *owner, Frame *frame)
 {
-    put(owner, frame);
+    TrackEncoder *encoder = owner;
+    put(encoder, frame);
+    ledger_add(&encoder->frames_out, 1);
 }
 
 /* ---- in ---- */
@@ -245,6 +249,18 @@ static void heed_bypass(TrackEncoder *encoder)
     atomic_store(&encoder->key_requested, true);
 }
 
+/* The decoder would refuse this one and all that follow. */
+static void heed_size(TrackEncoder *encoder, const Frame *frame)
+{
+    char what[WHAT_MAX];
+    if (encoder->passes_through || !frame->is_key ||
+        frame_decoder_takes(frame->width, frame->height))
+        return;
+    snprintf(what, sizeof what, "does not decode a picture of %ux%u, which is more than %dx%d",
+             frame->width, frame->height, FRAME_DECODER_MAX_WIDTH, FRAME_DECODER_MAX_HEIGHT);
+    fail(encoder, what, 0);
+}
+
 /* Takes over the reference. */
 static void take(TrackEncoder *encoder, Frame *frame)
 {
@@ -252,6 +268,7 @@ static void take(TrackEncoder *encoder, Frame *frame)
     LedgerRow *row = &ledger->rows[STAGE_ENCODE];
     show_black(encoder, frame->pts_ns);
     heed_bypass(encoder);
+    heed_size(encoder, frame);
     encoder->last_pts_ns = frame->pts_ns;
     ledger_add(&ledger->rows[STAGE_QUEUE].out, 1);
     ledger_add(&row->in, 1);

@@ -57,7 +57,7 @@ void track_encoder_hurry(TrackEncoder *encoder);
 bool track_encoder_free(TrackEncoder *encoder);
 
 typedef struct {
-    uint64_t frames_out;
+    uint64_t frames_out; /* encoded; what is handed on as it came is not among them */
     uint64_t undecodable;
     uint64_t behind;       /* decoded and left out, because more waited than half the queue */
     uint64_t timeouts;     /* frames that took longer than the timeout */

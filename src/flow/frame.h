@@ -14,7 +14,7 @@ struct Frame {
     Codec codec;
     bool is_key;
     bool is_late;              /* its first packet was: `arrival_ns` tells nothing of its time */
-    bool came_through_encoder; /* encoded anew, or handed on by an encoder that failed */
+    bool came_through_encoder; /* encoded anew, or handed on by one that failed or is bypassed */
     uint16_t width, height;    /* key frames, as read from the bitstream; else 0 */
     uint32_t rtp_timestamp;
     uint32_t packets;    /* RTP packets it was made of */

@@ -53,11 +53,11 @@ typedef struct {
     TrackSource source;
     Codec codec; /* as published */
     Treatment treatment;
-    Codec file_codec;
     char why[160];                      /* this treatment */
     uint32_t layer_width, layer_height; /* asked of the server; 0 = it has no layers */
     char layer_why[200];
-    EncoderSettings encoder_settings; /* its encoder is NULL where nothing is encoded */
+    EncoderSettings encoder_settings; /* its encoder is NULL where the track never had one */
+    Codec encoder_codec;              /* that it encodes to, where there is one */
     uint64_t encoded_frames, undecodable_frames, left_out_frames, encode_timeouts;
     int64_t encoder_busy_ns;
     bool encoder_behind; /* in the last seconds */

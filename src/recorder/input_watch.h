@@ -15,6 +15,6 @@ typedef struct {
     unsigned other_packets; /* so many times; 0 = it has not */
 } InputWatch;
 
-/* True with what it is from now on, the first time too. Sound has to stay as it is for two seconds:
- * a server puts mono silence behind a stereo track that is muted. */
+/* True with what it is from now on, the first time too. Sound has to stay as it is for a hundred
+ * packets, two seconds of 20 ms: a server puts mono silence behind a stereo track that is muted. */
 bool input_watch_frame(InputWatch *watch, const Frame *frame, TrackInput *ret_input);

@@ -119,6 +119,25 @@ static void check_publishers(WebRTCRecorder *recorder, int64_t now_ns)
 
 /* ---- tracks ---- */
 
+/* Key frames came, and its encoder has made nothing of them. */
+static bool is_swallowed(const TrackContext *track)
+{
+    return track_context_encodes(track) && ledger_value(&track->counters.keyframes) > 0 &&
+           track_encoder_stats(track->encoder).frames_out == 0;
+}
+
+static void give_up_encoder(WebRTCRecorder *recorder, TrackContext *track, const char *name)
+{
+    recorder_fail_track(
+        recorder, track, CODE_ENCODER_FAILED,
+        "%" G_GUINT64_FORMAT " key frames of the %s came within %.0f s, but the encoder %s made "
+        "nothing of them: %" G_GUINT64_FORMAT " frames did not decode; check the publisher's "
+        "encoder, or choose the format mkv, which keeps what is published.",
+        ledger_value(&track->counters.keyframes), name,
+        seconds(recorder->environment.config->subscription_ns), track->encoder_settings.encoder,
+        track_encoder_stats(track->encoder).undecodable);
+}
+
 static void give_up(WebRTCRecorder *recorder, TrackContext *track)
 {
     g_autofree char *name = recorder_track_name(track);
@@ -132,6 +151,8 @@ static void give_up(WebRTCRecorder *recorder, TrackContext *track)
                             "The %s was subscribed but no media packet arrived within %.0f s; "
                             "check that its publisher sends.",
                             name, patience);
+    else if (is_swallowed(track))
+        give_up_encoder(recorder, track, name);
     else
         recorder_fail_track(recorder, track, CODE_RTP_BUT_NO_KEYFRAME,
                             "Packets of the %s arrive but no key frame came within %.0f s, though "
@@ -217,18 +238,17 @@ static void check_tracks(WebRTCRecorder *recorder, int64_t now_ns)
 }
 
 /* With an encoder that failed a track goes on as published, and one that is slow may yet come. */
-static bool may_come(const WebRTCRecorder *recorder, const TrackContext *track)
+static bool may_come(const WebRTCRecorder *recorder, const TrackContext *track, int64_t now_ns)
 {
     const int64_t patience_ns = recorder->environment.config->subscription_ns;
     const OutcomeCode code = track->outcome.code;
     const bool is_the_encoder = code == CODE_ENCODER_FAILED || code == CODE_ENCODER_BEHIND;
-    return code == CODE_NONE ||
-           (is_the_encoder && clock_monotonic_ns() - track->asked_ns < patience_ns);
+    return code == CODE_NONE || (is_the_encoder && now_ns - track->asked_ns < patience_ns);
 }
 
 /* Before anything is recorded: is there a track left that could still come? A picture that does
  * not go into the format asked for is not made up for by its sound. */
-static const TrackContext *hopeless(const WebRTCRecorder *recorder)
+static const TrackContext *hopeless(const WebRTCRecorder *recorder, int64_t now_ns)
 {
     const TrackContext *failed = NULL;
     bool has_hope = false, has_video_hope = false;
@@ -236,7 +256,7 @@ static const TrackContext *hopeless(const WebRTCRecorder *recorder)
         const TrackContext *track = recorder->tracks->pdata[i];
         if (!track->published)
             continue;
-        if (may_come(recorder, track)) {
+        if (may_come(recorder, track, now_ns)) {
             has_hope = true;
             has_video_hope = has_video_hope || track->kind == TRACK_VIDEO;
         } else if (!failed || track->kind == TRACK_VIDEO) {
@@ -250,11 +270,11 @@ static const TrackContext *hopeless(const WebRTCRecorder *recorder)
     return lost_picture ? failed : NULL;
 }
 
-static void check_hope(WebRTCRecorder *recorder)
+static void check_hope(WebRTCRecorder *recorder, int64_t now_ns)
 {
     if (recorder->started || recorder_is_reconnecting(recorder) || recorder->successors->len > 0)
         return;
-    const TrackContext *track = hopeless(recorder);
+    const TrackContext *track = hopeless(recorder, now_ns);
     if (track)
         recorder_fail(recorder, track->outcome.code, "%s", track->outcome.sentence);
 }
@@ -282,7 +302,7 @@ void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
         checks[i](recorder, now_ns);
     }
     if (!recorder_is_ending(recorder))
-        check_hope(recorder);
+        check_hope(recorder, now_ns);
     if (recorder->state == RECORDING_STOPPING)
         recorder_check_stop_deadline(recorder, now_ns);
 }

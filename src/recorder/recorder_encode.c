@@ -180,10 +180,11 @@ static void check_behind(WebRTCRecorder *recorder, TrackContext *track, int64_t 
     const TrackEncoderStats stats = track_encoder_stats(track->encoder);
     const uint64_t lost = stats.behind + bounded_queue_stats(track->encode_queue).dropped;
     const int64_t timeout_ns = recorder->environment.config->encode_timeout_ns;
+    const bool loses = lost != track->encoder_lost;
     const bool hangs = stats.busy_since_ns > 0 && now_ns - stats.busy_since_ns > timeout_ns;
-    if (lost == track->encoder_lost && !hangs)
-        return;
     track->encoder_lost = lost;
+    if (!track_context_encodes(track) || (!loses && !hangs))
+        return; /* what only passes through its thread waits for the writer */
     track->behind_ns = now_ns;
     g_autofree char *name = recorder_track_name(track);
     recorder_fail_track(recorder, track, CODE_ENCODER_BEHIND,
@@ -219,11 +220,10 @@ void recorder_copy_encoder(const TrackContext *track, TrackStatus *status, int64
 {
     status->treatment = track->plan.treatment;
     g_strlcpy(status->why, track->plan.why, sizeof status->why);
-    status->file_codec = track->plan.codec;
     if (!track->encoder)
         return;
     const TrackEncoderStats stats = track_encoder_stats(track->encoder);
-    status->file_codec = track->encoder_codec;
+    status->encoder_codec = track->encoder_codec;
     status->encoder_settings = track->encoder_settings;
     status->encoded_frames = stats.frames_out;
     status->undecodable_frames = stats.undecodable;

@@ -56,7 +56,7 @@ static void note_input(WebRTCRecorder *recorder, TrackContext *track, const Trac
         return;
     track->size_changes += input->width != last.width || input->height != last.height;
     g_autofree char *name = recorder_track_name(track);
-    g_autofree char *what = input->channels > 0
+    g_autofree char *what = codec_kind(input->codec) == TRACK_AUDIO
                                 ? g_strdup(input->channels == 2 ? "stereo" : "mono")
                                 : g_strdup_printf("%ux%u", input->width, input->height);
     recorder_note(recorder, "The %s is now %s, %s.", name, what, codec_name(input->codec));
@@ -91,7 +91,7 @@ void recorder_input_changed(WebRTCRecorder *recorder, TrackContext *track, const
 {
     const RecordingRequest *request = recorder->request;
     note_input(recorder, track, input);
-    if (input->channels > 0)
+    if (codec_kind(input->codec) == TRACK_AUDIO)
         return; /* sound goes the same way, whatever it has */
     if (track->encoder || track->goes_without_encoder)
         return;

@@ -44,7 +44,7 @@ static void on_need_keyframe(void *owner, unsigned track_id)
 {
     OutputOwner *pair = owner;
     const TrackContext *track = recorder_track(pair->recorder, track_id);
-    if (track->encoder && !track->encoder_failed && !track->goes_without_encoder)
+    if (track_context_encodes(track))
         track_encoder_request_key(track->encoder);
     else if (!recorder_is_ending(pair->recorder))
         net_session_request_keyframe(pair->recorder->net, track_id);

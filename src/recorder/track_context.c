@@ -38,6 +38,11 @@ void track_context_free(TrackContext *track)
     g_free(track);
 }
 
+bool track_context_encodes(const TrackContext *track)
+{
+    return track->encoder && !track->encoder_failed && !track->goes_without_encoder;
+}
+
 BoundedQueue *track_context_input_queue(const TrackContext *track)
 {
     return track->is_diverted ? track->encode_queue : track->queue;

@@ -31,7 +31,7 @@ typedef struct {
     uint64_t expected_seen, missing_seen; /* of the counters, when the link was judged last */
     TrackEncoder *encoder; /* between `encode_queue` and `queue`; NULL: as published */
     BoundedQueue *encode_queue;
-    bool goes_without_encoder; /* none was to be had when it began */
+    bool goes_without_encoder; /* none was to be had when it was published, or published anew */
     bool encoder_failed;       /* what goes into `encode_queue` comes out as it is */
     bool is_diverted; /* frames go to `encode_queue`: to the encoder, or to wait for the plan */
     Codec encoder_codec;
@@ -85,6 +85,9 @@ bool track_context_is_screen(const TrackContext *track);
 /* A publication begins to carry it: what the last one's life left is reset. */
 void track_context_publish(TrackContext *track, const Participant *participant,
                            const Publication *publication);
+
+/* Its frames are encoded now: there is an encoder, which neither failed nor hands on what comes. */
+bool track_context_encodes(const TrackContext *track);
 
 /* Where the net side puts its frames. */
 BoundedQueue *track_context_input_queue(const TrackContext *track);

@@ -9,6 +9,8 @@
 #define CONTROL_BIT 0x8
 #define CONTROL_MAX_PAYLOAD 125
 #define PONG_HEAD_BYTES 6 /* a client's frames are masked */
+#define MIB (1024 * 1024)
+#define IN_TEN_SECONDS (FRAME_METER_WINDOW_NS == 10 * NS_PER_SECOND)
 
 void frame_meter_init(FrameMeter *meter, int64_t now_ns)
 {
@@ -40,6 +42,7 @@ static const char *begin_control(FrameMeter *meter, unsigned opcode)
     meter->window_controls++;
     if (opcode == OPCODE_PING)
         meter->pong_bytes += PONG_HEAD_BYTES + MIN(meter->payload_left, CONTROL_MAX_PAYLOAD);
+    _Static_assert(FRAME_METER_MAX_CONTROLS == 1000 && IN_TEN_SECONDS, "the sentence says so");
     return meter->window_controls > FRAME_METER_MAX_CONTROLS
                ? "the server sent more than 1,000 pings and pongs within 10 s"
                : NULL;
@@ -54,10 +57,12 @@ static const char *begin_frame(FrameMeter *meter)
         return begin_control(meter, opcode);
     const bool goes_on = opcode == 0;
     const uint64_t before = goes_on ? meter->message_bytes : 0;
+    _Static_assert(FRAME_METER_MESSAGE_BYTES == 16 * MIB, "the sentence says so");
     if (meter->payload_left > FRAME_METER_MESSAGE_BYTES - before)
         return "the server sent a message of more than 16 MiB";
     meter->message_bytes = before + meter->payload_left;
     meter->window_messages++;
+    _Static_assert(FRAME_METER_MAX_MESSAGES == 10000 && IN_TEN_SECONDS, "the sentence says so");
     return meter->window_messages > FRAME_METER_MAX_MESSAGES
                ? "the server sent more than 10,000 messages or pieces of them within 10 s"
                : NULL;
@@ -85,6 +90,7 @@ const char *frame_meter_take(FrameMeter *meter, const uint8_t *data, size_t size
         meter->window_messages = meter->window_controls = 0;
     }
     meter->window_bytes += size;
+    _Static_assert(FRAME_METER_MAX_BYTES == 64 * MIB && IN_TEN_SECONDS, "the sentence says so");
     if (meter->window_bytes > FRAME_METER_MAX_BYTES)
         return "the server sent more than 64 MiB within 10 s";
     const char *reason = NULL;

@@ -11,10 +11,9 @@
 
 typedef struct {
     GSocket *socket;                  /* NULL when there is none below the stream */
-    MeteredInput *input;              /* NULL when libsoup's streams are others than we know */
+    MeteredInput *input;              /* NULL where libsoup's stream is none that can be counted */
     uint64_t given_bytes, pong_bytes; /* what libsoup was given to send, and the pongs among it */
     uint64_t written_before;
-    const char *reason;
 } Guard;
 
 static const char guard_key[] = "roomtape-signal-guard";
@@ -40,14 +39,15 @@ static GSocket *find_socket(GIOStream *stream)
     return NULL;
 }
 
-/* The owner hears of it as a connection that closed. */
-static void cut(Guard *guard, const char *reason)
+static const char *reason_of(const Guard *guard)
 {
-    if (guard->reason != NULL)
-        return;
-    guard->reason = reason;
-    if (guard->input != NULL)
-        metered_input_stop(guard->input, reason);
+    return guard->input != NULL ? metered_input_reason(guard->input)
+                                : "libsoup reads it from a stream that cannot be counted";
+}
+
+/* The owner hears of it as a connection that closed. */
+static void cut(Guard *guard)
+{
     if (guard->socket != NULL)
         g_socket_shutdown(guard->socket, TRUE, TRUE, NULL);
 }
@@ -85,12 +85,14 @@ void signal_guard_attach(SoupWebsocketConnection *connection)
     guard->input =
         metered_input_insert(G_POLLABLE_INPUT_STREAM(g_io_stream_get_input_stream(stream)));
     written_bytes(guard, &guard->written_before);
+    if (guard->input == NULL)
+        cut(guard);
     g_object_set_data_full(G_OBJECT(connection), guard_key, guard, guard_free);
 }
 
 static void count_pongs(Guard *guard)
 {
-    const uint64_t pong_bytes = guard->input != NULL ? metered_input_pong_bytes(guard->input) : 0;
+    const uint64_t pong_bytes = metered_input_pong_bytes(guard->input);
     guard->given_bytes += pong_bytes - guard->pong_bytes;
     guard->pong_bytes = pong_bytes;
 }
@@ -102,20 +104,20 @@ bool signal_guard_may_send(SoupWebsocketConnection *connection, size_t size)
 {
     Guard *guard = guard_of(connection);
     uint64_t written = 0;
-    if (guard->reason == NULL && written_bytes(guard, &written)) {
+    if (reason_of(guard) == NULL && written_bytes(guard, &written)) {
         written -= guard->written_before;
         count_pongs(guard);
         guard->given_bytes = MAX(guard->given_bytes, written) + size + FRAME_HEAD_MAX_BYTES;
-        if (guard->given_bytes - written > SIGNAL_GUARD_UNREAD_BYTES)
-            cut(guard, "the server does not read what we send");
+        if (guard->given_bytes - written > SIGNAL_GUARD_UNREAD_BYTES) {
+            metered_input_stop(guard->input, "the server does not read what we send");
+            cut(guard);
+        }
     }
-    return signal_guard_reason(connection) == NULL;
+    return reason_of(guard) == NULL;
 }
 
 const char *signal_guard_reason(SoupWebsocketConnection *connection)
 {
     const Guard *guard = guard_of(connection);
-    if (guard == NULL)
-        return NULL;
-    return guard->input != NULL ? metered_input_reason(guard->input) : guard->reason;
+    return guard != NULL ? reason_of(guard) : NULL;
 }

@@ -1,8 +1,8 @@
 /* Keeps a server from filling our memory and time through a signalling socket: over the ceilings of
  * frame_meter.h, or when what we send, its pings' pongs included, waits for a server that does not
- * read, over SIGNAL_GUARD_UNREAD_BYTES, the socket is cut.
- * Thread: main. It belongs to the connection and ends with it, so that it also holds while the
- * connection closes. */
+ * read, over SIGNAL_GUARD_UNREAD_BYTES, the socket is cut. So it is where libsoup reads from a
+ * stream that cannot be counted, which is none of libsoup 3.2's. Thread: main. It belongs to the
+ * connection and ends with it, so that it also holds while the connection closes. */
 #pragma once
 
 #include <libsoup/soup.h>

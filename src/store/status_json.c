@@ -126,7 +126,7 @@ static JsonArray *inputs_json(const TrackStatus *track)
         JsonObject *input = json_object_new();
         json_object_set_double_member(input, "at", seconds(track->inputs[i].at_ns));
         set_text(input, "codec", codec_name(track->inputs[i].codec));
-        if (track->inputs[i].channels > 0) {
+        if (codec_kind(track->inputs[i].codec) == TRACK_AUDIO) {
             set_count(input, "channels", track->inputs[i].channels);
         } else {
             set_count(input, "width", track->inputs[i].width);
@@ -174,7 +174,7 @@ static void set_treatment(JsonObject *object, const TrackStatus *track)
     }
     JsonObject *encoder = json_object_new();
     set_text(encoder, "name", settings->encoder);
-    set_text(encoder, "codec", codec_name(track->file_codec));
+    set_text(encoder, "codec", codec_name(track->encoder_codec));
     set_text(encoder, "speed", settings->speed);
     set_count(encoder, "bitrate", settings->bitrate);
     if (track->kind == TRACK_VIDEO) {

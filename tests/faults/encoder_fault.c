@@ -1,6 +1,7 @@
-/* Preloaded into the program, makes video encoders fail as no healthy one can be made to. The
- * variable ENCODER_FAULT says how:
- *   open        none can be opened
+/* Preloaded into the program, makes video encoders and decoders fail as no healthy one can be made
+ * to. The variable ENCODER_FAULT says how:
+ *   decode      no decoder takes anything
+ *   open        no encoder can be opened
  *   fail N      from the N-th picture on each is refused
  *   slow N MS   the N-th picture takes so many milliseconds
  *   hang N      the N-th picture takes for ever
@@ -51,6 +52,15 @@ EXPORT int avcodec_open2(AVCodecContext *context, const AVCodec *codec, AVDictio
     if (is_video_encoder(codec) && strcmp(wanted_fault().name, "open") == 0)
         return AVERROR_EXTERNAL;
     return real(context, codec, options);
+}
+
+EXPORT int avcodec_send_packet(AVCodecContext *context, const AVPacket *packet)
+{
+    int (*real)(AVCodecContext *, const AVPacket *) =
+        (int (*)(AVCodecContext *, const AVPacket *))dlsym(RTLD_NEXT, "avcodec_send_packet");
+    if (context->codec_type == AVMEDIA_TYPE_VIDEO && strcmp(wanted_fault().name, "decode") == 0)
+        return AVERROR_INVALIDDATA;
+    return real(context, packet);
 }
 
 EXPORT int avcodec_send_frame(AVCodecContext *context, const AVFrame *frame)

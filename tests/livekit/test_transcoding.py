@@ -15,6 +15,7 @@ from harness.expect import (
     expect_together,
 )
 from harness.judge import packets
+from harness.machine import slow_disk
 from harness.recorder import Serve
 from harness.server import ROOT
 
@@ -273,6 +274,32 @@ def test_an_encoder_that_fails(server, room, publisher, tmp_path, fault):
         assert video["treatment"] == "passthrough" and "encoder failed" in video["why"], video
         assert video["encoder"]["codec"] == "H264", video
         expect_balanced(status)
+
+
+def test_a_slow_disk_behind_a_failed_encoder(server, room, publisher, tmp_path):
+    """What only passes through waits for the disk: the cause is still the encoder that failed."""
+    publisher(codec="vp8", publish=["video"], width=320, height=240, fps=30)
+    env = faulty("open", ROOMTAPE_QUEUES_VIDEO_MAX_ITEMS="5")
+    with slow_disk(tmp_path / "disk", 500), Serve(server, tmp_path / "disk", env=env) as serve:
+        assert serve.start(room, output_format="h264").status == 200
+        serve.wait_status(room, lambda s: sum(queue["dropped"] for queue in s["queues"].values()) > 10, 60)
+        ended = serve.stop(room).json
+        assert (ended["outcome"], ended["code"]) == ("partial", "encoder_failed"), ended
+        video = next(t for t in serve.status(room).json["tracks"].values() if t["kind"] == "video")
+        assert video["code"] == "encoder_failed" and not video["encoder_behind"], video
+        assert video["encoder"]["frames"] == 0, video["encoder"]
+
+
+def test_a_decoder_that_takes_nothing(server, room, publisher, tmp_path):
+    """Key frames came: it is not the publisher who did not send any."""
+    publisher(codec="vp8", **SMALL)
+    with Serve(server, tmp_path, env=faulty("decode", ROOMTAPE_TIMEOUTS_SUBSCRIPTION="3s")) as serve:
+        assert serve.start(room, output_format="h264").status == 200
+        serve.wait_status(room, lambda s: any(t["code"] for t in s["tracks"].values()))
+        ended = serve.stop(room).json
+        assert (ended["outcome"], ended["code"]) == ("partial", "encoder_failed"), ended
+        assert "key frames of the" in ended["error"] and "did not decode" in ended["error"], ended
+        assert expect_plays(ended["output_path"]).audio.longest_hole < 0.03
 
 
 def test_a_picture_that_takes_too_long(server, room, publisher, tmp_path):

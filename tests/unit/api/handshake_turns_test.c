@@ -1,7 +1,6 @@
 #include "api/handshake_turns.h"
 #include "api_test.h"
 #include "base/clock.h"
-#include "http_scene.h"
 
 #define COUNT 8
 #define LONG_NS (60 * NS_PER_SECOND)
@@ -74,21 +73,23 @@ static void test_ending_at_once(void)
     end_all(all, turns);
 }
 
-static bool has_yielded(const void *data)
+/* What is due now: with shares of no time, all of it. */
+static void run_all(void)
 {
-    const Handshake *handshake = data;
-    return handshake->yields > 0;
+    while (g_main_context_iteration(NULL, FALSE))
+        continue;
 }
 
 /* The oldest, and as many as wait: no handshake ends for nothing. */
 static void test_shares(void)
 {
     Handshake all[COUNT] = {0};
-    HandshakeTurns *turns = handshake_turns_new(3, 20 * NS_PER_MS);
+    HandshakeTurns *turns = handshake_turns_new(3, 0);
     for (unsigned i = 0; i < 5; i++)
         ask(&all[i], turns);
-    http_scene_run_until(has_yielded, &all[1]);
+    run_all();
     g_assert_cmpuint(all[0].yields, ==, 1);
+    g_assert_cmpuint(all[1].yields, ==, 1);
     g_assert_cmpuint(all[2].yields, ==, 0);
     g_assert_cmpuint(all[4].begun, ==, 0); /* its thread is not free yet */
     handshake_turn_end(turns, &all[0].turn);
@@ -96,35 +97,40 @@ static void test_shares(void)
     handshake_turn_end(turns, &all[1].turn);
     g_assert_cmpuint(all[3].begun, ==, 1);
     ask(&all[5], turns);
-    http_scene_run_until(has_yielded, &all[2]);
+    run_all();
+    g_assert_cmpuint(all[2].yields, ==, 1);
     g_assert_cmpuint(all[3].yields + all[4].yields, ==, 0);
     end_all(all, turns);
-}
-
-static gboolean on_time(gpointer data)
-{
-    bool *is_over = data;
-    *is_over = true;
-    return G_SOURCE_REMOVE;
-}
-
-static bool is_true(const void *data)
-{
-    return *(const bool *)data;
 }
 
 static void test_no_share_while_nobody_waits(void)
 {
     Handshake all[COUNT] = {0};
-    bool is_over = false;
     HandshakeTurns *turns = handshake_turns_new(2, 0);
     ask(&all[0], turns);
     ask(&all[1], turns);
     ask(&all[2], turns);
     handshake_turn_end(turns, &all[2].turn);
-    g_timeout_add(50, on_time, &is_over);
-    http_scene_run_until(is_true, &is_over);
+    run_all();
     g_assert_cmpuint(all[0].yields + all[1].yields, ==, 0);
+    end_all(all, turns);
+}
+
+/* The end of all: who ends makes room for nobody, and nobody has to yield. */
+static void test_stopped(void)
+{
+    Handshake all[COUNT] = {0};
+    HandshakeTurns *turns = handshake_turns_new(2, 0);
+    for (unsigned i = 0; i < 5; i++)
+        ask(&all[i], turns);
+    handshake_turns_stop(turns);
+    for (unsigned i = 0; i < 5; i++)
+        handshake_turn_end(turns, &all[i].turn);
+    run_all();
+    for (unsigned i = 0; i < 5; i++) {
+        g_assert_cmpuint(all[i].begun, ==, i < 2);
+        g_assert_cmpuint(all[i].yields, ==, 0);
+    }
     end_all(all, turns);
 }
 
@@ -135,4 +141,5 @@ void handshake_turns_test_add(void)
     g_test_add_func("/handshake-turns/shares", test_shares);
     g_test_add_func("/handshake-turns/no-share-while-nobody-waits",
                     test_no_share_while_nobody_waits);
+    g_test_add_func("/handshake-turns/stopped", test_stopped);
 }

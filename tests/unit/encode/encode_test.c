@@ -23,7 +23,8 @@ typedef struct {
     TrackEncoder *encoder;
     unsigned keyframes_needed, failures;
     char sentence[300];
-    GPtrArray *frames; /* what came out */
+    TrackEncoderStats stats; /* at the end */
+    GPtrArray *frames;       /* what came out */
 } Bench;
 
 static void on_need_keyframe(void *owner, unsigned track_id)
@@ -92,6 +93,7 @@ static void bench_finish(Bench *bench)
         if (got == QUEUE_EMPTY)
             g_thread_yield();
     }
+    bench->stats = track_encoder_stats(bench->encoder);
     track_encoder_free(bench->encoder);
     mailbox_drain(bench->mailbox);
     g_assert_true(ledger_row_balances(&bench->counters.ledger, STAGE_ENCODE));
@@ -445,6 +447,33 @@ static void test_huge_picture(void)
     pool_unref(pool);
 }
 
+/* What cannot be decoded is handed on as it came, and the cause is told: once. */
+static void test_huge_input(void)
+{
+    Bench *bench = bench_new(CODEC_H264, "libx264", "ultrafast", (PictureSize){0, 0});
+    feed_media(bench, CODEC_H264, 320, 180, START_NS, 5);
+    TestMedia *media = test_media_new(bench->pool, CODEC_H264, 8704, 4352);
+    for (unsigned i = 0; i < 2; i++) {
+        Frame *frame = test_media_next(media, START_NS + NS_PER_SECOND, true);
+        frame->width = 8704;
+        frame->height = 4352;
+        feed(bench, frame);
+    }
+    test_media_free(media);
+    bench_finish(bench);
+    g_assert_cmpuint(bench->failures, ==, 1);
+    g_assert_cmpstr(bench->sentence, ==,
+                    "The encoder libx264 does not decode a picture of 8704x4352, which is more "
+                    "than 8192x4352.");
+    g_assert_cmpuint(bench->keyframes_needed, ==, 0);
+    const unsigned encoded = bench->frames->len - 2;
+    g_assert_cmpuint(encoded, >=, 1);
+    for (unsigned i = 0; i < bench->frames->len; i++)
+        g_assert_true((frame_at(bench, i)->width == 8704) == (i >= encoded));
+    g_assert_cmpuint(bench->stats.frames_out, ==, encoded);
+    bench_free(bench);
+}
+
 static void test_no_encoder(void)
 {
     Bench *bench = bench_new(CODEC_H264, "libnothing", "", (PictureSize){0, 0});
@@ -555,6 +584,7 @@ int main(int argc, char **argv)
     g_test_add_func("/encode/black", test_black);
     g_test_add_func("/encode/pictures/broken", test_broken_picture);
     g_test_add_func("/encode/pictures/huge", test_huge_picture);
+    g_test_add_func("/encode/pictures/huge-input", test_huge_input);
     g_test_add_func("/encode/pictures/no-encoder", test_no_encoder);
     g_test_add_func("/encode/sound/every-codec", test_sound);
     g_test_add_func("/encode/sound/hole", test_hole_in_sound);

@@ -297,8 +297,28 @@ static void test_good_reader(void)
     tear_down(&fixture);
 }
 
+/* Straight from the socket, as libsoup never does it: nothing is taken that is not counted. */
+static void test_uncounted(void)
+{
+    int fds[2];
+    char byte;
+    g_assert_cmpint(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), ==, 0);
+    g_autoptr(GSocket) socket = g_socket_new_from_fd(fds[0], NULL);
+    g_autoptr(GSocketConnection) stream = g_socket_connection_factory_create_connection(socket);
+    g_autoptr(GUri) uri = g_uri_parse("ws://a/", G_URI_FLAGS_NONE, NULL);
+    SoupWebsocketConnection *connection = soup_websocket_connection_new(
+        G_IO_STREAM(stream), uri, SOUP_WEBSOCKET_CONNECTION_CLIENT, NULL, NULL, NULL);
+    signal_guard_attach(connection);
+    g_assert_nonnull(strstr(signal_guard_reason(connection), "cannot be counted"));
+    g_assert_false(signal_guard_may_send(connection, 1));
+    g_assert_cmpint(recv(fds[1], &byte, 1, MSG_DONTWAIT), ==, 0); /* its end */
+    g_object_unref(connection);
+    close(fds[1]);
+}
+
 void signal_guard_test_add(void)
 {
+    g_test_add_func("/signal_guard/uncounted", test_uncounted);
     g_test_add_func("/signal_guard/early_frames", test_early_frames);
     g_test_add_func("/signal_guard/turns", test_turns);
     g_test_add_func("/signal_guard/slow_reader", test_slow_reader);
