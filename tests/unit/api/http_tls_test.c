@@ -76,7 +76,7 @@ static void test_late(void)
 
 static void test_for_others(void)
 {
-    stall("1500ms", STALLED_BYTES, CALLS_MAX);
+    stall("4s", STALLED_BYTES, CALLS_MAX);
 }
 
 #define TOLD "*The TLS handshake of 127.0.0.1 is ended: it"
