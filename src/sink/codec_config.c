@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "sink/nal_units.h"
 
 #define MAX_EXTRADATA 4096
 #define MP3_DELAY_SAMPLES 1105 /* of LAME and its decoder together */
@@ -24,41 +25,21 @@ enum AVCodecID codec_config_id(Codec codec)
     return ids[codec];
 }
 
+Codec codec_config_codec(enum AVCodecID id)
+{
+    for (unsigned codec = CODEC_UNKNOWN + 1; codec < CODEC_COUNT; codec++) {
+        if (codec_config_id(codec) == id)
+            return codec;
+    }
+    return CODEC_UNKNOWN;
+}
+
 static void set_extradata(AVCodecParameters *parameters, const ByteWriter *bytes)
 {
     parameters->extradata = av_mallocz(bytes->size + AV_INPUT_BUFFER_PADDING_SIZE);
     require(parameters->extradata != NULL);
     memcpy(parameters->extradata, bytes->data, bytes->size);
     parameters->extradata_size = (int)bytes->size;
-}
-
-/* The size of the start code at `offset`, or 0. */
-static size_t start_code(const Frame *frame, size_t offset)
-{
-    static const uint8_t code[4] = {0, 0, 0, 1};
-    if (frame->size - offset >= 4 && memcmp(frame->data + offset, code, 4) == 0)
-        return 4;
-    if (frame->size - offset >= 3 && memcmp(frame->data + offset, code + 1, 3) == 0)
-        return 3;
-    return 0;
-}
-
-/* The next NAL unit at or after `*offset`; false at the end. */
-static bool next_nal(const Frame *frame, size_t *offset, const uint8_t **ret_nal, size_t *ret_size)
-{
-    size_t begin = *offset;
-    while (begin < frame->size && start_code(frame, begin) == 0)
-        begin++;
-    if (begin >= frame->size)
-        return false;
-    begin += start_code(frame, begin);
-    size_t end = begin;
-    while (end < frame->size && start_code(frame, end) == 0)
-        end++;
-    *offset = end;
-    *ret_nal = frame->data + begin;
-    *ret_size = end - begin;
-    return true;
 }
 
 /* One bit for each kind of parameter set; 0 for other NAL units (H.264 7.4.1, H.265 7.4.2.2). */
@@ -76,17 +57,15 @@ static bool fill_parameter_sets(AVCodecParameters *parameters, const Frame *fram
 {
     uint8_t buffer[MAX_EXTRADATA];
     ByteWriter bytes = byte_writer(buffer, sizeof buffer);
-    const uint8_t *nal = NULL;
-    size_t offset = 0;
-    size_t size = 0;
     unsigned seen = 0;
-    while (next_nal(frame, &offset, &nal, &size)) {
-        const unsigned kind = size > 1 ? parameter_set(frame->codec, nal[0]) : 0;
+    NalUnit unit = nal_unit_first(frame->data, frame->size);
+    for (; unit.data != NULL; unit = nal_unit_next(&unit)) {
+        const unsigned kind = unit.size > 1 ? parameter_set(frame->codec, unit.data[0]) : 0;
         if (kind == 0)
             continue;
         seen |= kind;
         bytes_write_u32(&bytes, 1);
-        bytes_write_span(&bytes, nal, size);
+        bytes_write_span(&bytes, unit.data, unit.size);
     }
     if (bytes.failed || seen != (frame->codec == CODEC_H264 ? 3U : 7U))
         return false;

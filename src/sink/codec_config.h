@@ -8,6 +8,7 @@
 #include "flow/frame.h"
 
 enum AVCodecID codec_config_id(Codec codec);
+Codec codec_config_codec(enum AVCodecID id); /* CODEC_UNKNOWN for others */
 
 /* New parameters, the caller's (avcodec_parameters_free); NULL when the frame does not hold what
  * the header needs: a video frame that is no key frame, or one without parameter sets. */

@@ -2,15 +2,16 @@
 
 #include <errno.h>
 #include <libavformat/avformat.h>
-#include <libavutil/opt.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "sink/codec_config.h"
 #include "sink/fragment_file.h"
+#include "sink/mp4_fragments.h"
 
-#define MAX_STREAMS 64
+#define MAX_STREAMS MP4_FRAGMENTS_MAX_TRACKS
 #define PLAIN_COMMIT_BYTES (1U << 20)
 
 /* Of the index of a plain MP4: stts 8, stsz 4, stsc 12, co64 8, stss 4 and a little for each. */
@@ -18,15 +19,17 @@
 #define INDEX_BYTES_PER_TRACK 8192
 
 struct ContainerWriter {
-    AVFormatContext *format;
+    AVFormatContext *format; /* of a growing MP4 until its header is written */
+    Mp4Fragments *fragments; /* a growing MP4's; else NULL */
     FragmentFile *file;
     AVPacket *packet;
     Container container;
     bool plain;
     bool started, finished;
-    bool is_discontinuous; /* the next packet begins a fragment with a time of its own */
     uint64_t expected_packets;
     int64_t header_bytes;
+    unsigned stream_count;
+    AVRational time_bases[MAX_STREAMS]; /* as the muxer has them */
     int64_t last_ticks[MAX_STREAMS];
 };
 
@@ -69,6 +72,8 @@ ContainerWriter *container_writer_new(const ContainerWriterConfig *config, int *
     writer->expected_packets = config->expected_packets;
     writer->packet = av_packet_alloc();
     require(writer->packet != NULL);
+    if (container_is_fragmented(config->container) && !config->plain)
+        writer->fragments = mp4_fragments_new();
     avformat_alloc_output_context2(&writer->format, NULL, muxer_name(config->container), NULL);
     require(writer->format != NULL);
     writer->format->pb = fragment_file_io(file);
@@ -84,6 +89,7 @@ void container_writer_free(ContainerWriter *writer)
     if (writer == NULL)
         return;
     avformat_free_context(writer->format);
+    mp4_fragments_free(writer->fragments);
     fragment_file_free(writer->file);
     av_packet_free(&writer->packet);
     free(writer);
@@ -120,6 +126,7 @@ int container_writer_add(ContainerWriter *writer, const ContainerWriterTrack *tr
                     container_is_fragmented(writer->container) ? "handler_name" : "title",
                     track->title, 0);
     writer->last_ticks[stream->index] = AV_NOPTS_VALUE;
+    writer->stream_count++;
     return 0;
 }
 
@@ -143,7 +150,7 @@ static void set_options(const ContainerWriter *writer, AVDictionary **options)
         return;
     av_dict_set_int(options, "video_track_timescale", 90000, 0);
     av_dict_set_int(options, "movie_timescale", 90000, 0);
-    if (!writer->plain) {
+    if (writer->fragments != NULL) {
         /* Without frag_discont empty_moov forgets that a track begins later than the file. */
         av_dict_set(options, "movflags", "empty_moov+default_base_moof+frag_custom+frag_discont",
                     0);
@@ -156,6 +163,18 @@ static void set_options(const ContainerWriter *writer, AVDictionary **options)
         av_dict_set_int(options, "moov_size", (int64_t)index_bytes, 0);
 }
 
+/* The header is FFmpeg's, and all that it does for a growing MP4. */
+static void leave_muxer(ContainerWriter *writer)
+{
+    for (unsigned i = 0; i < writer->stream_count; i++) {
+        const AVStream *stream = writer->format->streams[i];
+        mp4_fragments_add_track(writer->fragments, codec_config_codec(stream->codecpar->codec_id),
+                                (unsigned)writer->time_bases[i].den);
+    }
+    avformat_free_context(writer->format);
+    writer->format = NULL;
+}
+
 int container_writer_start(ContainerWriter *writer)
 {
     AVDictionary *options = NULL;
@@ -165,49 +184,57 @@ int container_writer_start(ContainerWriter *writer)
     if (error < 0)
         return error;
     writer->started = true;
+    for (unsigned i = 0; i < writer->stream_count; i++)
+        writer->time_bases[i] = writer->format->streams[i]->time_base;
     error = fragment_file_commit(writer->file);
     writer->header_bytes = (int64_t)fragment_file_bytes(writer->file);
+    if (writer->fragments != NULL)
+        leave_muxer(writer);
     return error;
 }
 
-/* The muxer compares the first packet of a fragment with the guessed end of the last one before it
- * heeds frag_discont, and moves one that comes earlier. An empty packet makes it heed first. */
-static int begin_fragment(ContainerWriter *writer, unsigned stream, int64_t ticks)
+static int write_through_muxer(ContainerWriter *writer, const ContainerWriterPacket *packet,
+                               int64_t ticks, int64_t duration_ticks)
 {
-    const int64_t last = writer->last_ticks[stream];
-    const bool is_due = writer->is_discontinuous && last != AV_NOPTS_VALUE && ticks - 1 > last;
-    writer->is_discontinuous = false;
-    if (!is_due)
-        return 0;
     AVPacket *out = writer->packet;
     av_packet_unref(out);
-    out->stream_index = (int)stream;
-    out->pts = out->dts = ticks - 1;
+    out->stream_index = (int)packet->stream;
+    out->pts = out->dts = ticks;
+    out->duration = duration_ticks;
+    out->flags = packet->is_key ? AV_PKT_FLAG_KEY : 0;
+    out->data = (uint8_t *)packet->data;
+    out->size = (int)packet->size;
     return av_write_frame(writer->format, out);
+}
+
+static int add_to_fragment(ContainerWriter *writer, const ContainerWriterPacket *packet,
+                           int64_t ticks, int64_t duration_ticks)
+{
+    mp4_fragments_add(writer->fragments, packet->stream,
+                      &(Mp4Sample){.frame = packet->frame,
+                                   .data = packet->data,
+                                   .size = packet->size,
+                                   .ticks = ticks,
+                                   .duration_ticks = duration_ticks,
+                                   .is_key = packet->is_key});
+    if (!mp4_fragments_is_full(writer->fragments))
+        return 0;
+    return mp4_fragments_commit(writer->fragments, writer->file);
 }
 
 int container_writer_write(ContainerWriter *writer, const ContainerWriterPacket *packet)
 {
     const AVRational ns = {1, NS_PER_SECOND};
-    const AVStream *stream = writer->format->streams[packet->stream];
-    int64_t ticks = av_rescale_q(packet->pts_ns, ns, stream->time_base);
+    const AVRational time_base = writer->time_bases[packet->stream];
     const int64_t last = writer->last_ticks[packet->stream];
+    const int64_t duration_ticks = av_rescale_q(packet->duration_ns, ns, time_base);
+    int64_t ticks = av_rescale_q(packet->pts_ns, ns, time_base);
     if (last != AV_NOPTS_VALUE && ticks <= last)
         ticks = last + 1;
-    const int error = begin_fragment(writer, packet->stream, ticks);
-    if (error < 0)
-        return error;
     writer->last_ticks[packet->stream] = ticks;
-
-    AVPacket *out = writer->packet;
-    av_packet_unref(out);
-    out->stream_index = (int)packet->stream;
-    out->pts = out->dts = ticks;
-    out->duration = av_rescale_q(packet->duration_ns, ns, stream->time_base);
-    out->flags = packet->is_key ? AV_PKT_FLAG_KEY : 0;
-    out->data = (uint8_t *)packet->data;
-    out->size = (int)packet->size;
-    return av_write_frame(writer->format, out);
+    if (writer->fragments != NULL)
+        return add_to_fragment(writer, packet, ticks, duration_ticks);
+    return write_through_muxer(writer, packet, ticks, duration_ticks);
 }
 
 /* A WAV tells its size at two places of its header, the last of which ends it; over 4 GiB it says
@@ -227,15 +254,11 @@ static void tell_wav_size(const ContainerWriter *writer)
 
 int container_writer_flush(ContainerWriter *writer)
 {
-    int error = 0;
-    if (!writer->plain)
-        error = av_write_frame(writer->format, NULL);
+    if (writer->fragments != NULL)
+        return mp4_fragments_commit(writer->fragments, writer->file);
+    const int error = writer->plain ? 0 : av_write_frame(writer->format, NULL);
     if (error < 0)
         return error;
-    /* Each fragment tells its own time: else a gap before it would be lost. */
-    writer->is_discontinuous = container_is_fragmented(writer->container) && !writer->plain;
-    if (writer->is_discontinuous)
-        av_opt_set(writer->format->priv_data, "movflags", "+frag_discont", 0);
     if (writer->container == CONTAINER_WAV && !writer->plain)
         tell_wav_size(writer);
     return fragment_file_commit(writer->file);
@@ -246,6 +269,8 @@ int container_writer_finish(ContainerWriter *writer)
     if (!writer->started || writer->finished)
         return 0;
     writer->finished = true;
+    if (writer->fragments != NULL)
+        return mp4_fragments_finish(writer->fragments, writer->file);
     const int error = av_write_trailer(writer->format);
     const int commit_error = fragment_file_commit(writer->file);
     return error < 0 ? error : commit_error;

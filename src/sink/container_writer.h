@@ -1,12 +1,13 @@
-/* Writes one media file through FFmpeg's muxers: growing by whole fragments, or plain with its
- * index first. Times are nanoseconds from the file's zero. Thread: one at a time (a sink's);
- * blocks. Errors are FFmpeg's numbers (negative). */
+/* Writes one media file: growing by whole fragments, or plain with its index first. FFmpeg's muxers
+ * do it, but for the fragments of an MP4, which are our own. Times are nanoseconds from the file's
+ * zero. Thread: one at a time (a sink's); blocks. Errors are FFmpeg's numbers (negative). */
 #pragma once
 
 #include <libavcodec/avcodec.h>
 #include <stddef.h>
 
 #include "flow/container.h"
+#include "flow/frame.h"
 
 typedef struct ContainerWriter ContainerWriter;
 
@@ -27,6 +28,7 @@ typedef struct {
 
 typedef struct {
     unsigned stream;
+    Frame *frame; /* whose data they are; NULL: they last as long as the writer, or it is plain */
     const uint8_t *data;
     size_t size;
     int64_t pts_ns, duration_ns;

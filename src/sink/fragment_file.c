@@ -7,11 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/check.h"
 
-#define IO_BUFFER_BYTES 32768
+#define IO_BUFFER_BYTES 4096
+#define FIRST_CAPACITY 16384
+#define PIECES_MAX 1024 /* of one call: UIO_MAXIOV */
 
 struct FragmentFile {
     int fd;
@@ -27,21 +30,40 @@ struct FragmentFile {
     int64_t disk_bytes;
 };
 
-static int write_at(int fd, const uint8_t *data, size_t size, int64_t position)
+/* Takes what is written off the pieces. */
+static void advance(struct iovec **pieces, size_t *count, size_t written)
 {
-    while (size > 0) {
-        const ssize_t written = pwrite(fd, data, size, position);
+    while (*count > 0 && written >= (*pieces)->iov_len) {
+        written -= (*pieces)->iov_len;
+        (*pieces)++;
+        (*count)--;
+    }
+    if (written > 0) {
+        (*pieces)->iov_base = (uint8_t *)(*pieces)->iov_base + written;
+        (*pieces)->iov_len -= written;
+    }
+}
+
+static int write_pieces(int fd, struct iovec *pieces, size_t count, int64_t position)
+{
+    while (count > 0) {
+        const int at_once = count < PIECES_MAX ? (int)count : PIECES_MAX;
+        const ssize_t written = pwritev(fd, pieces, at_once, position);
         if (written < 0 && errno == EINTR)
             continue;
         if (written < 0)
             return AVERROR(errno);
         if (written == 0)
             return AVERROR(ENOSPC);
-        data += written;
-        size -= (size_t)written;
+        advance(&pieces, &count, (size_t)written);
         position += written;
     }
     return 0;
+}
+
+static int write_at(int fd, const uint8_t *data, size_t size, int64_t position)
+{
+    return write_pieces(fd, &(struct iovec){(void *)data, size}, 1, position);
 }
 
 /* What goes into a file that somebody has removed is lost when it is closed. */
@@ -51,25 +73,37 @@ static int check_named(const FragmentFile *file)
     return fstat(file->fd, &status) == 0 && status.st_nlink == 0 ? AVERROR(ENOENT) : 0;
 }
 
+/* Half a fragment would be found by a player: back to the last whole one. */
+static void take_back(const FragmentFile *file)
+{
+    if (ftruncate(file->fd, file->disk_bytes) < 0)
+        return;
+}
+
+static int commit_pieces(FragmentFile *file, struct iovec *pieces, size_t count, size_t size)
+{
+    file->error = check_named(file);
+    if (file->error < 0)
+        return file->error;
+    file->error = write_pieces(file->fd, pieces, count, file->base);
+    if (file->error < 0) {
+        take_back(file);
+        return file->error;
+    }
+    file->base += (int64_t)size;
+    if (file->disk_bytes < file->base)
+        file->disk_bytes = file->base;
+    return 0;
+}
+
 static int commit_buffer(FragmentFile *file)
 {
     if (file->error < 0 || file->size == 0)
         return file->error;
-    file->error = check_named(file);
-    if (file->error < 0)
-        return file->error;
-    file->error = write_at(file->fd, file->data, file->size, file->base);
-    if (file->error < 0) {
-        /* Half a fragment would be found by a player: back to the last whole one. */
-        if (ftruncate(file->fd, file->disk_bytes) < 0)
-            return file->error;
-        return file->error;
-    }
-    file->base += (int64_t)file->size;
-    file->size = 0;
-    if (file->disk_bytes < file->base)
-        file->disk_bytes = file->base;
-    return 0;
+    const size_t size = file->size;
+    if (commit_pieces(file, &(struct iovec){file->data, size}, 1, size) == 0)
+        file->size = 0;
+    return file->error;
 }
 
 static bool reserve(FragmentFile *file, size_t size)
@@ -78,7 +112,7 @@ static bool reserve(FragmentFile *file, size_t size)
         return true;
     if (size > FRAGMENT_FILE_MAX_BYTES)
         return false;
-    size_t capacity = file->capacity > 0 ? file->capacity : 256 * 1024;
+    size_t capacity = file->capacity > 0 ? file->capacity : FIRST_CAPACITY;
     while (capacity < size)
         capacity *= 2;
     uint8_t *data = realloc(file->data, capacity);
@@ -187,6 +221,16 @@ int fragment_file_commit(FragmentFile *file)
 {
     avio_flush(file->io);
     return commit_buffer(file);
+}
+
+int fragment_file_append(FragmentFile *file, struct iovec *pieces, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += pieces[i].iov_len;
+    if (fragment_file_commit(file) < 0 || size == 0)
+        return file->error;
+    return commit_pieces(file, pieces, count, size);
 }
 
 int fragment_file_sync(FragmentFile *file)

@@ -1,11 +1,12 @@
 /* A file that grows by whole fragments: what a muxer writes is kept in memory until commit, and
- * goes to disk with one write. A commit that fails leaves the file as it was before it. Thread: one
- * at a time (a sink's); blocks. */
+ * goes to disk with one write; pieces that lie elsewhere are written from there. A commit that
+ * fails leaves the file as it was before it. Thread: one at a time (a sink's); blocks. */
 #pragma once
 
 #include <libavformat/avio.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 typedef struct FragmentFile FragmentFile;
 
@@ -23,6 +24,9 @@ AVIOContext *fragment_file_io(FragmentFile *file); /* borrowed */
 
 /* 0, or FFmpeg's form of errno; after an error every further call fails with it. */
 int fragment_file_commit(FragmentFile *file);
+
+/* Puts the pieces, one fragment, behind what is committed; uses the array up. */
+int fragment_file_append(FragmentFile *file, struct iovec *pieces, size_t count);
 int fragment_file_sync(FragmentFile *file);
 
 uint64_t fragment_file_bytes(const FragmentFile *file); /* on disk */

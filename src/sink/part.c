@@ -102,6 +102,7 @@ int part_write(Part *part, SinkTrack *track, const PartPacket *packet, int64_t n
     const int64_t pts_ns = packet->pts_ns > part->zero_ns ? packet->pts_ns - part->zero_ns : 0;
     const int error = container_writer_write(
         part->writer, &(ContainerWriterPacket){.stream = track->stream,
+                                               .frame = packet->frame,
                                                .data = packet->data,
                                                .size = packet->size,
                                                .pts_ns = pts_ns,

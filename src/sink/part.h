@@ -40,6 +40,7 @@ Part *part_new(const PartConfig *config, SinkTrack *const *tracks, unsigned trac
 void part_free(Part *part);
 
 typedef struct {
+    Frame *frame; /* whose data they are, held as long as needed; NULL: they last for ever */
     const uint8_t *data;
     size_t size;
     int64_t pts_ns, duration_ns; /* recording's timeline */

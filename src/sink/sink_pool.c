@@ -9,7 +9,7 @@
 #include "base/check.h"
 #include "base/clock.h"
 
-#define WAKE_EVERY_MS 50
+#define WAKE_EVERY_MS 100
 #define MAX_THREADS 16
 #define MAX_LANES 16
 

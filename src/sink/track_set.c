@@ -184,7 +184,8 @@ static void write_head(TrackSet *set, SinkTrack *track, int64_t now_ns)
     const bool had_time = track->has_time;
     const bool is_first = track->result.frames + track->pending_frames == 0;
     const int64_t former_pts_ns = track->last_pts_ns;
-    const PartPacket packet = {.data = frame->data,
+    const PartPacket packet = {.frame = frame,
+                               .data = frame->data,
                                .size = frame->size,
                                .pts_ns = frame->pts_ns,
                                .duration_ns =

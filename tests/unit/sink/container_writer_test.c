@@ -30,7 +30,8 @@ static void write_pictures(const char *path, Container container)
         } else {
             guess_ns = (times_ms[i] - times_ms[i - 1]) * NS_PER_MS;
         }
-        const ContainerWriterPacket packet = {.data = frame->data,
+        const ContainerWriterPacket packet = {.frame = frame,
+                                              .data = frame->data,
                                               .size = frame->size,
                                               .pts_ns = times_ms[i] * NS_PER_MS,
                                               .duration_ns = guess_ns,

@@ -19,5 +19,6 @@ int main(int argc, char **argv)
     parts_test_add();
     robust_test_add();
     container_writer_test_add();
+    mp4_fragments_test_add();
     return g_test_run();
 }

@@ -7,3 +7,4 @@ void inspect_test_add(void);
 void parts_test_add(void);
 void robust_test_add(void);
 void container_writer_test_add(void);
+void mp4_fragments_test_add(void);
