@@ -67,7 +67,7 @@ static const ConfigKey keys[] = {
      "low, medium, high (ceilings), source (nothing is encoded) or default (no ceiling)", false,
      CONFIG_QUALITY, offsetof(Config, quality), 0, 0},
     {"output.finalize_max_bytes", "ROOMTAPE_OUTPUT_FINALIZE_MAX_BYTES", "8GiB",
-     "largest MP4 that is rewritten with its index first when it ends; 0: none", false,
+     "largest MP4 that is rewritten with its index first when it ends; 0: no limit", false,
      CONFIG_BYTES, offsetof(Config, finalize_max_bytes), 0, 1024 * 1024 * GIB},
 
     {"encoding.max_encodes", "ROOMTAPE_ENCODING_MAX_ENCODES", "0",
