@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/check.h"
+#include "transport/gcm_evp.h"
+#include "transport/gcm_ipsec.h"
 
 #define KEY_MAX_SIZE 32
 #define BLOCK_SIZE 16
@@ -18,8 +20,9 @@ typedef enum {
 } Label;
 
 typedef struct {
-    EVP_CIPHER_CTX *open, *seal;
-    uint8_t salt[GCM_SALT_SIZE];
+    GcmIpsec *ipsec;     /* one of the two, */
+    EVP_CIPHER_CTX *evp; /* the other is NULL */
+    uint8_t salt[GCM_IV_SIZE];
 } Session;
 
 struct GcmKey {
@@ -30,7 +33,7 @@ struct GcmKey {
 static bool derive(const uint8_t *master, size_t key_size, Label label, uint8_t *ret, size_t size)
 {
     uint8_t counter[BLOCK_SIZE] = {0};
-    memcpy(counter, master + key_size, GCM_SALT_SIZE);
+    memcpy(counter, master + key_size, GCM_IV_SIZE);
     counter[7] ^= (uint8_t)label;
     memset(ret, 0, size);
     EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
@@ -44,43 +47,41 @@ static bool derive(const uint8_t *master, size_t key_size, Label label, uint8_t 
     return is_done;
 }
 
-static EVP_CIPHER_CTX *new_context(const uint8_t *key, size_t key_size, bool seals)
+static bool take_library(Session *session, const uint8_t *key, size_t key_size, GcmUse use)
 {
-    EVP_CIPHER_CTX *context = EVP_CIPHER_CTX_new();
-    const EVP_CIPHER *cipher = key_size == 32 ? EVP_aes_256_gcm() : EVP_aes_128_gcm();
-    if (context && EVP_CipherInit_ex(context, cipher, NULL, key, NULL, seals) == 1)
-        return context;
-    EVP_CIPHER_CTX_free(context);
-    return NULL;
+    if (use == GCM_OPENS)
+        session->ipsec = gcm_ipsec_new(key, key_size);
+    if (!session->ipsec)
+        session->evp = gcm_evp_new(key, key_size, use == GCM_SEALS);
+    return session->ipsec || session->evp;
 }
 
 static bool open_session(Session *session, const uint8_t *master, size_t key_size, Label key_label,
-                         Label salt_label)
+                         Label salt_label, GcmUse use)
 {
     uint8_t key[KEY_MAX_SIZE];
-    const bool is_derived = derive(master, key_size, key_label, key, key_size) &&
-                            derive(master, key_size, salt_label, session->salt, GCM_SALT_SIZE);
-    if (is_derived) {
-        session->open = new_context(key, key_size, false);
-        session->seal = new_context(key, key_size, true);
-    }
+    const bool is_open = derive(master, key_size, key_label, key, key_size) &&
+                         derive(master, key_size, salt_label, session->salt, GCM_IV_SIZE) &&
+                         take_library(session, key, key_size, use);
     explicit_bzero(key, sizeof key);
-    return session->open && session->seal;
+    return is_open;
 }
 
 static void close_session(Session *session)
 {
-    EVP_CIPHER_CTX_free(session->open);
-    EVP_CIPHER_CTX_free(session->seal);
+    gcm_ipsec_free(session->ipsec);
+    EVP_CIPHER_CTX_free(session->evp);
     explicit_bzero(session->salt, sizeof session->salt);
 }
 
-GcmKey *gcm_key_new(const uint8_t *master, size_t key_size)
+/* Reports are rare, and libipsec-mb would need what it authenticates of them in one piece. */
+GcmKey *gcm_key_new(const uint8_t *master, size_t key_size, GcmUse use)
 {
+    const GcmUse rtcp_use = use == GCM_OPENS ? GCM_OPENS_BY_OPENSSL : use;
     GcmKey *key = calloc(1, sizeof *key);
     require(key != NULL);
-    if (open_session(&key->rtp, master, key_size, LABEL_RTP_KEY, LABEL_RTP_SALT) &&
-        open_session(&key->rtcp, master, key_size, LABEL_RTCP_KEY, LABEL_RTCP_SALT))
+    if (open_session(&key->rtp, master, key_size, LABEL_RTP_KEY, LABEL_RTP_SALT, use) &&
+        open_session(&key->rtcp, master, key_size, LABEL_RTCP_KEY, LABEL_RTCP_SALT, rtcp_use))
         return key;
     gcm_key_free(key);
     return NULL;
@@ -98,27 +99,11 @@ void gcm_key_free(GcmKey *key)
 /* RFC 7714 8.1 and 9.1: two zero bytes, SSRC, and the index in the last six, over the salt. */
 static void make_iv(const Session *session, const GcmText *text, uint8_t *ret_iv)
 {
-    memcpy(ret_iv, session->salt, GCM_SALT_SIZE);
+    memcpy(ret_iv, session->salt, GCM_IV_SIZE);
     for (unsigned i = 0; i < 4; i++)
         ret_iv[2 + i] ^= (uint8_t)(text->ssrc >> (24 - 8 * i));
     for (unsigned i = 0; i < 6; i++)
         ret_iv[6 + i] ^= (uint8_t)(text->index >> (40 - 8 * i));
-}
-
-/* A new IV under the kept key, what is only authenticated, then the text itself. */
-static bool run(EVP_CIPHER_CTX *context, const Session *session, const GcmText *text)
-{
-    uint8_t iv[GCM_SALT_SIZE];
-    make_iv(session, text, iv);
-    int written;
-    if (EVP_CipherInit_ex(context, NULL, NULL, NULL, iv, -1) != 1 ||
-        EVP_CipherUpdate(context, NULL, &written, text->header, (int)text->header_size) != 1)
-        return false;
-    if (text->trailer_size > 0 &&
-        EVP_CipherUpdate(context, NULL, &written, text->trailer, (int)text->trailer_size) != 1)
-        return false;
-    return text->text_size == 0 ||
-           EVP_CipherUpdate(context, text->text, &written, text->text, (int)text->text_size) == 1;
 }
 
 static const Session *session_of(const GcmKey *key, const GcmText *text)
@@ -129,21 +114,16 @@ static const Session *session_of(const GcmKey *key, const GcmText *text)
 bool gcm_key_open(GcmKey *key, const GcmText *text)
 {
     const Session *session = session_of(key, text);
-    uint8_t *tag = text->text + text->text_size;
-    uint8_t none[BLOCK_SIZE];
-    int written;
-    return run(session->open, session, text) &&
-           EVP_CIPHER_CTX_ctrl(session->open, EVP_CTRL_AEAD_SET_TAG, GCM_TAG_SIZE, tag) == 1 &&
-           EVP_CipherFinal_ex(session->open, none, &written) == 1;
+    uint8_t iv[GCM_IV_SIZE];
+    make_iv(session, text, iv);
+    return session->ipsec ? gcm_ipsec_open(session->ipsec, iv, text)
+                          : gcm_evp_open(session->evp, iv, text);
 }
 
 bool gcm_key_seal(GcmKey *key, const GcmText *text)
 {
     const Session *session = session_of(key, text);
-    uint8_t *tag = text->text + text->text_size;
-    uint8_t none[BLOCK_SIZE];
-    int written;
-    return run(session->seal, session, text) &&
-           EVP_CipherFinal_ex(session->seal, none, &written) == 1 &&
-           EVP_CIPHER_CTX_ctrl(session->seal, EVP_CTRL_AEAD_GET_TAG, GCM_TAG_SIZE, tag) == 1;
+    uint8_t iv[GCM_IV_SIZE];
+    make_iv(session, text, iv);
+    return gcm_evp_seal(session->evp, iv, text);
 }

@@ -8,12 +8,18 @@
 #include <stdint.h>
 
 #define GCM_TAG_SIZE 16
-#define GCM_SALT_SIZE 12
+#define GCM_IV_SIZE 12 /* the salt has as much */
 
 typedef struct GcmKey GcmKey;
 
+typedef enum {
+    GCM_SEALS,
+    GCM_OPENS, /* RTP by libipsec-mb where that can be had (gcm_ipsec.h), else by OpenSSL */
+    GCM_OPENS_BY_OPENSSL, /* as a machine without libipsec-mb does */
+} GcmUse;
+
 /* `master` is the key of 16 or 32 bytes and the salt behind it; NULL when OpenSSL refuses. */
-GcmKey *gcm_key_new(const uint8_t *master, size_t key_size);
+GcmKey *gcm_key_new(const uint8_t *master, size_t key_size, GcmUse use);
 void gcm_key_free(GcmKey *key);
 
 /* One sealed text in the middle of a packet. */
@@ -29,5 +35,6 @@ typedef struct {
     size_t text_size;
 } GcmText;
 
-bool gcm_key_open(GcmKey *key, const GcmText *text); /* false: not authentic */
+/* Each for keys of its use only. */
+bool gcm_key_open(GcmKey *key, const GcmText *text); /* false: not authentic, its bytes are void */
 bool gcm_key_seal(GcmKey *key, const GcmText *text); /* writes the tag */

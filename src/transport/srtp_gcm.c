@@ -4,7 +4,6 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "transport/gcm_key.h"
 
 #define RTP_HEADER_SIZE 12
 #define RTCP_HEADER_SIZE 8
@@ -17,12 +16,12 @@ struct SrtpGcm {
     SenderTable *heard, *sent;
 };
 
-SrtpGcm *srtp_gcm_new(const CipherKeys *keys, size_t key_size)
+SrtpGcm *srtp_gcm_new(const CipherKeys *keys, size_t key_size, GcmUse use)
 {
     SrtpGcm *srtp = calloc(1, sizeof *srtp);
     require(srtp != NULL);
-    srtp->inbound = gcm_key_new(keys->remote, key_size);
-    srtp->outbound = gcm_key_new(keys->local, key_size);
+    srtp->inbound = gcm_key_new(keys->remote, key_size, use);
+    srtp->outbound = gcm_key_new(keys->local, key_size, GCM_SEALS);
     srtp->heard = sender_table_new();
     srtp->sent = sender_table_new();
     if (srtp->inbound && srtp->outbound)

@@ -1,15 +1,16 @@
-/* SRTP and SRTCP under AES-GCM (RFC 3711, 7714) in place, on kept OpenSSL contexts: no allocation a
- * packet, which Debian's libsrtp2 has five of.
+/* SRTP and SRTCP under AES-GCM (RFC 3711, 7714) in place, on kept keys: no allocation a packet,
+ * which Debian's libsrtp2 has five of.
  * Thread: net. */
 #pragma once
 
 #include "transport/cipher.h"
+#include "transport/gcm_key.h"
 #include "transport/sender_table.h"
 
 typedef struct SrtpGcm SrtpGcm;
 
-/* NULL when OpenSSL refuses the keys. */
-SrtpGcm *srtp_gcm_new(const CipherKeys *keys, size_t key_size);
+/* `use` is how packets are opened. NULL when OpenSSL refuses the keys. */
+SrtpGcm *srtp_gcm_new(const CipherKeys *keys, size_t key_size, GcmUse use);
 void srtp_gcm_free(SrtpGcm *srtp);
 
 CipherVerdict srtp_gcm_unprotect_rtp(SrtpGcm *srtp, uint8_t *packet, size_t *size);

@@ -10,6 +10,19 @@
 #define MAX_PACKET 1400
 
 typedef struct {
+    const char *name;
+    size_t key_size;
+    GcmUse use;
+} Row;
+
+static const Row rows[] = {
+    {"128", 16, GCM_OPENS},
+    {"128_openssl", 16, GCM_OPENS_BY_OPENSSL},
+    {"256", 32, GCM_OPENS},
+    {"256_openssl", 32, GCM_OPENS_BY_OPENSSL},
+};
+
+typedef struct {
     GRand *rand;
     SrtpGcm *ours;
     srtp_t inbound, outbound; /* libsrtp2's, with the keys of the same side */
@@ -39,16 +52,16 @@ static srtp_t library_new(const uint8_t *key, size_t key_size, srtp_ssrc_type_t 
 }
 
 /* Both directions have the same keys, so that what one protects the other can open. */
-static Bench bench_new(size_t key_size, bool encrypts_rtcp)
+static Bench bench_new(const Row *row, bool encrypts_rtcp)
 {
     Bench bench = {.rand = g_rand_new_with_seed(7)};
     CipherKeys keys;
     for (unsigned i = 0; i < CIPHER_MAX_KEY_SIZE; i++)
         keys.local[i] = keys.remote[i] = (uint8_t)g_rand_int(bench.rand);
     cipher_free(cipher_new(CIPHER_AES128_CM_SHA1_80, &keys)); /* starts libsrtp2, once */
-    bench.ours = srtp_gcm_new(&keys, key_size);
-    bench.inbound = library_new(keys.remote, key_size, ssrc_any_inbound, encrypts_rtcp);
-    bench.outbound = library_new(keys.local, key_size, ssrc_any_outbound, encrypts_rtcp);
+    bench.ours = srtp_gcm_new(&keys, row->key_size, row->use);
+    bench.inbound = library_new(keys.remote, row->key_size, ssrc_any_inbound, encrypts_rtcp);
+    bench.outbound = library_new(keys.local, row->key_size, ssrc_any_outbound, encrypts_rtcp);
     return bench;
 }
 
@@ -131,9 +144,9 @@ static void exchange_rtcp(Bench *bench, bool encrypts)
 }
 
 /* Three times through all sequence numbers, with jumps and some that come late. */
-static void rtp_is_theirs(gconstpointer key_size)
+static void rtp_is_theirs(gconstpointer row)
 {
-    Bench bench = bench_new(GPOINTER_TO_SIZE(key_size), true);
+    Bench bench = bench_new(row, true);
     uint32_t index = 65000;
     while (index < 4 * 65536) {
         exchange_rtp(&bench, (uint16_t)index);
@@ -144,10 +157,10 @@ static void rtp_is_theirs(gconstpointer key_size)
     bench_free(&bench);
 }
 
-static void rtcp_is_theirs(gconstpointer key_size)
+static void rtcp_is_theirs(gconstpointer row)
 {
     for (int encrypts = 0; encrypts < 2; encrypts++) {
-        Bench bench = bench_new(GPOINTER_TO_SIZE(key_size), encrypts);
+        Bench bench = bench_new(row, encrypts);
         for (unsigned i = 0; i < 500; i++)
             exchange_rtcp(&bench, encrypts);
         bench_free(&bench);
@@ -161,9 +174,9 @@ static size_t protected_rtp(Bench *bench, uint8_t *packet, uint16_t sequence)
     return size;
 }
 
-static void each_changed_bit_is_noticed(void)
+static void each_changed_bit_is_noticed(gconstpointer row)
 {
-    Bench bench = bench_new(16, true);
+    Bench bench = bench_new(row, true);
     uint8_t packet[MAX_PACKET], changed[MAX_PACKET];
     const size_t full = protected_rtp(&bench, packet, 1);
     for (size_t i = 0; i < 8 * full; i += 5) {
@@ -182,9 +195,9 @@ static void each_changed_bit_is_noticed(void)
     bench_free(&bench);
 }
 
-static void a_report_comes_once(void)
+static void a_report_comes_once(gconstpointer row)
 {
-    Bench bench = bench_new(16, true);
+    Bench bench = bench_new(row, true);
     uint8_t packet[MAX_PACKET], again[MAX_PACKET];
     size_t size = random_rtcp(&bench, packet);
     g_assert_true(srtp_gcm_protect_rtcp(bench.ours, packet, &size));
@@ -233,14 +246,20 @@ static void the_index_follows_the_wrap(void)
     g_assert_cmpuint(replay_window_estimate(&young, 65531), ==, 65531);
 }
 
+static void add(const char *name, const Row *row, GTestDataFunc run)
+{
+    g_autofree char *path = g_strdup_printf("/srtp_gcm/%s_%s", name, row->name);
+    g_test_add_data_func(path, row, run);
+}
+
 void srtp_gcm_test_add(void)
 {
-    g_test_add_data_func("/srtp_gcm/rtp_128", GSIZE_TO_POINTER(16), rtp_is_theirs);
-    g_test_add_data_func("/srtp_gcm/rtp_256", GSIZE_TO_POINTER(32), rtp_is_theirs);
-    g_test_add_data_func("/srtp_gcm/rtcp_128", GSIZE_TO_POINTER(16), rtcp_is_theirs);
-    g_test_add_data_func("/srtp_gcm/rtcp_256", GSIZE_TO_POINTER(32), rtcp_is_theirs);
-    g_test_add_func("/srtp_gcm/changed_bits", each_changed_bit_is_noticed);
-    g_test_add_func("/srtp_gcm/report_again", a_report_comes_once);
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++) {
+        add("rtp", &rows[i], rtp_is_theirs);
+        add("rtcp", &rows[i], rtcp_is_theirs);
+        add("changed_bits", &rows[i], each_changed_bit_is_noticed);
+        add("report_again", &rows[i], a_report_comes_once);
+    }
     g_test_add_func("/srtp_gcm/window", the_window_forgets_nothing);
     g_test_add_func("/srtp_gcm/index", the_index_follows_the_wrap);
 }

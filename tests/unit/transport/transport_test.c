@@ -9,6 +9,7 @@ int main(int argc, char **argv)
     net_timers_test_add();
     parts_test_add();
     sctp_test_add();
+    gcm_test_add();
     srtp_gcm_test_add();
     stun_probe_test_add();
     udp_path_test_add();

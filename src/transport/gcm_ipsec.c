@@ -1,0 +1,89 @@
+#include "transport/gcm_ipsec.h"
+
+#include "base/check.h"
+
+#ifdef ROOMTAPE_IPSEC_MB
+
+#include <intel-ipsec-mb.h>
+#include <openssl/crypto.h>
+#include <string.h>
+
+#define CACHE_LINE 64
+#define FEATURES                                                                                   \
+    (IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ | IMB_FEATURE_SSE4_2 | IMB_FEATURE_SELF_TEST_PASS)
+
+/* 1 KiB: the round keys and up to 48 powers of the hash key, as many as the processor goes through
+ * at a time. */
+struct GcmIpsec {
+    _Alignas(CACHE_LINE) struct gcm_key_data key;
+    aes_gcm_enc_dec_t open;
+};
+
+/* The library's manager says which of its functions suit the processor. They do not need it to run,
+ * so it is not kept, and nothing of it is shared between keys or threads. */
+static bool choose(const IMB_MGR *manager, GcmIpsec *ipsec, const uint8_t *key, size_t key_size)
+{
+    if (manager->imb_errno != 0 || (manager->features & FEATURES) != FEATURES)
+        return false;
+    ipsec->open = key_size == 32 ? manager->gcm256_dec : manager->gcm128_dec;
+    const aes_gcm_pre_t expand = key_size == 32 ? manager->gcm256_pre : manager->gcm128_pre;
+    expand(key, &ipsec->key);
+    return true;
+}
+
+GcmIpsec *gcm_ipsec_new(const uint8_t *key, size_t key_size)
+{
+    IMB_MGR *manager = alloc_mb_mgr(0);
+    require(manager != NULL);
+    init_mb_mgr_auto(manager, NULL);
+    GcmIpsec *ipsec = aligned_alloc(CACHE_LINE, sizeof *ipsec);
+    require(ipsec != NULL);
+    const bool is_here = choose(manager, ipsec, key, key_size);
+    free_mb_mgr(manager);
+    if (is_here)
+        return ipsec;
+    free(ipsec);
+    return NULL;
+}
+
+void gcm_ipsec_free(GcmIpsec *ipsec)
+{
+    if (!ipsec)
+        return;
+    explicit_bzero(ipsec, sizeof *ipsec);
+    free(ipsec);
+}
+
+bool gcm_ipsec_open(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text)
+{
+    require(text->trailer_size == 0);
+    struct gcm_context_data context;
+    uint8_t tag[GCM_TAG_SIZE];
+    ipsec->open(&ipsec->key, &context, text->text, text->text, text->text_size, iv, text->header,
+                text->header_size, tag, sizeof tag);
+    return CRYPTO_memcmp(tag, text->text + text->text_size, sizeof tag) == 0;
+}
+
+#else
+
+GcmIpsec *gcm_ipsec_new(const uint8_t *key, size_t key_size)
+{
+    (void)key;
+    (void)key_size;
+    return NULL;
+}
+
+void gcm_ipsec_free(GcmIpsec *ipsec)
+{
+    require(ipsec == NULL);
+}
+
+bool gcm_ipsec_open(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text)
+{
+    (void)iv;
+    (void)text;
+    require(ipsec != NULL);
+    return false;
+}
+
+#endif
