@@ -180,7 +180,7 @@ static bool gather(Ice *ice, GMainContext *context, GError **error)
 {
     g_signal_connect(ice->agent, "candidate-gathering-done", G_CALLBACK(on_gathered), ice);
     const IcePathConfig config = {ice->agent, ice->stream, COMPONENT, ice->ufrag, ice->pwd};
-    ice->path = ice_path_new(ice->thread, &config, (UdpPathOut){ice->out.owner, ice->out.datagram});
+    ice->path = ice_path_new(ice->thread, &config, ice->out.datagrams);
     if (!nice_agent_gather_candidates(ice->agent, ice->stream)) {
         g_set_error_literal(error, PEER_ERROR, PEER_ERROR_ICE,
                             "No local address is usable for ICE: no network interface is up.");
