@@ -13,11 +13,10 @@
 
 TrackPipeline *net_find_pipeline(const NetSession *session, uint32_t ssrc)
 {
-    const GArray *rows = session->net.ssrcs;
-    for (unsigned i = 0; i < rows->len; i++) {
-        const SsrcRow *row = &g_array_index(rows, SsrcRow, i);
-        if (row->ssrc == ssrc)
-            return row->pipeline;
+    const SsrcRow *rows = session->net.ssrcs;
+    for (unsigned i = 0; i < session->net.ssrc_count; i++) {
+        if (rows[i].ssrc == ssrc)
+            return rows[i].pipeline;
     }
     return NULL;
 }
@@ -125,10 +124,10 @@ static unsigned collect_payloads(const SdpSection *section, ReceiverPayload *pay
 
 void net_drop_ssrcs(NetSession *session, const TrackPipeline *pipeline)
 {
-    GArray *rows = session->net.ssrcs;
-    for (unsigned i = rows->len; i > 0; i--) {
-        if (g_array_index(rows, SsrcRow, i - 1).pipeline == pipeline)
-            g_array_remove_index_fast(rows, i - 1);
+    SsrcRow *rows = session->net.ssrcs;
+    for (unsigned i = session->net.ssrc_count; i > 0; i--) {
+        if (rows[i - 1].pipeline == pipeline)
+            rows[i - 1] = rows[--session->net.ssrc_count];
     }
 }
 
@@ -136,8 +135,8 @@ static void add_ssrc(NetSession *session, uint32_t ssrc, TrackPipeline *pipeline
 {
     if (ssrc == 0)
         return;
-    const SsrcRow row = {ssrc, pipeline};
-    g_array_append_val(session->net.ssrcs, row);
+    session->net.ssrcs = g_renew(SsrcRow, session->net.ssrcs, session->net.ssrc_count + 1);
+    session->net.ssrcs[session->net.ssrc_count++] = (SsrcRow){ssrc, pipeline};
 }
 
 static void bind_section(NetSession *session, const SdpSection *section)

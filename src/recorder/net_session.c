@@ -229,7 +229,7 @@ static void run_reset(NetSession *session)
     g_clear_pointer(&session->net.offer.description, session_description_free);
     g_hash_table_remove_all(session->net.tracks);
     g_hash_table_remove_all(session->net.bound_ssrcs);
-    g_array_set_size(session->net.ssrcs, 0);
+    session->net.ssrc_count = 0;
     g_ptr_array_set_size(session->net.early_candidates, 0);
     session->net.no_more_candidates = false;
     session->net.offer_waits = false;
@@ -341,7 +341,6 @@ NetSession *net_session_new(NetThread *thread, const NetSessionConfig *config, N
     session->net.pipelines = g_ptr_array_new();
     session->net.tracks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     session->net.bound_ssrcs = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    session->net.ssrcs = g_array_new(FALSE, FALSE, sizeof(SsrcRow));
     session->net.early_candidates = g_ptr_array_new_with_free_func(g_free);
     session->net.session_id = ((uint64_t)g_random_int() << 31) | g_random_int();
     session->net.session_version = 2;
@@ -359,7 +358,7 @@ void net_session_free(NetSession *session)
     g_ptr_array_unref(session->net.pipelines);
     g_hash_table_unref(session->net.tracks);
     g_hash_table_unref(session->net.bound_ssrcs);
-    g_array_unref(session->net.ssrcs);
+    g_free(session->net.ssrcs);
     g_ptr_array_unref(session->net.early_candidates);
     media_clock_free(session->net.clock);
     pause_gate_free(session->net.gate);

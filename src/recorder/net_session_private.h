@@ -23,6 +23,13 @@ struct NetSession {
     NetSessionConfig config;
     unsigned generation; /* main: how often it was reset */
     struct {
+        /* what each packet touches, side by side */
+        int64_t still_until_ns; /* of the last standstill that the clock was told of */
+        int64_t silent_from_ns; /* a silence was noticed and no packet has come since; or 0 */
+        int64_t wake_ns;
+        SsrcRow *ssrcs;
+        unsigned ssrc_count;
+
         Pool *pool;
         MediaClock *clock;
         PauseGate *gate;
@@ -34,7 +41,6 @@ struct NetSession {
         GPtrArray *pipelines;    /* of TrackPipeline*, by track id; NULL where there is none */
         GHashTable *tracks;      /* TR_ sid -> track id + 1 */
         GHashTable *bound_ssrcs; /* TR_ sid -> ssrc that its pipeline was bound to */
-        GArray *ssrcs;           /* of SsrcRow */
         Offer offer;             /* the last one */
         bool offer_waits;        /* for candidates, before the peer is made */
         int64_t offer_deadline_ns;
@@ -44,15 +50,12 @@ struct NetSession {
         unsigned session_version;
         uint32_t ssrc;
         char *cname;
-        int64_t
-            still_until_ns; /* the last time that the thread stood still, as told to the clock */
         NetTimer timer;
-        int64_t wake_ns, report_ns;
+        int64_t report_ns;
         RoundTrip round_trip;     /* to the server, of the present connection */
         uint64_t heard_datagrams; /* when the peer was looked at last */
         unsigned silent_seconds;
-        int64_t silent_from_ns; /* a silence was noticed and no packet has come since; or 0 */
-    } net;                      /* only touched on the net thread */
+    } net; /* only touched on the net thread */
 };
 
 typedef enum {

@@ -17,11 +17,14 @@
 #define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
 
 struct TrackPipeline {
-    TrackPipelineConfig config;
-    TrackPipelineOut out;
+    /* what each packet touches, side by side */
     Receiver *receiver; /* NULL while nothing is subscribed */
     Depayloader *depayloader;
+    KeyframeRequest keyframes;
+    GapWatch gap_watch;
+    TrackPipelineConfig config;
     GateTrack *gate_track;
+    TrackPipelineOut out;
     uint32_t ssrc;
     bool seen_packet;    /* since the last bind */
     bool registered;     /* with the clock, since the last bind */
@@ -34,8 +37,6 @@ struct TrackPipeline {
     uint32_t layer_length;     /* of the longer side; 0 = every picture is welcome */
     int64_t layer_deadline_ns; /* 0 = it begins with the next picture */
 
-    KeyframeRequest keyframes;
-    GapWatch gap_watch;
     unsigned gaps;
     QueuePatience patience;
 };
@@ -116,12 +117,10 @@ static LedgerRow *clock_row(const TrackPipeline *pipeline)
     return &pipeline->config.counters->ledger.rows[STAGE_CLOCK];
 }
 
-/* What the gate keeps until the end of a pause is known. */
-static void update_held(const TrackPipeline *pipeline)
+/* By the gate, until the end of a pause is known. */
+static void hold(LedgerRow *row, int change)
 {
-    LedgerRow *row = clock_row(pipeline);
-    const uint64_t held = ledger_value(&row->in) - ledger_value(&row->out) - ledger_dropped(row);
-    atomic_store_explicit(&row->held, held, memory_order_relaxed);
+    ledger_add(&row->held, (uint64_t)(int64_t)change);
 }
 
 static void on_pass(void *owner, Frame *frame)
@@ -129,7 +128,7 @@ static void on_pass(void *owner, Frame *frame)
     TrackPipeline *pipeline = owner;
     TrackCounters *counters = pipeline->config.counters;
     ledger_add(&clock_row(pipeline)->out, 1);
-    update_held(pipeline);
+    hold(clock_row(pipeline), -1);
     if (atomic_load(&counters->first_frame_ns) == 0)
         atomic_store(&counters->first_frame_ns, frame->arrival_ns);
     enqueue(pipeline, frame);
@@ -139,7 +138,7 @@ static void on_drop(void *owner, Frame *frame)
 {
     TrackPipeline *pipeline = owner;
     ledger_add(&clock_row(pipeline)->dropped[DROP_PAUSED], 1);
-    update_held(pipeline);
+    hold(clock_row(pipeline), -1);
     frame_unref(frame);
 }
 
@@ -222,8 +221,8 @@ static void on_frame(void *owner, Frame *frame)
     note_input(pipeline, frame);
     if (pipeline->config.kind == TRACK_VIDEO)
         watch_gaps(pipeline, frame);
+    hold(row, 1);
     pause_gate_push(pipeline->gate_track, frame);
-    update_held(pipeline);
 }
 
 static void on_packet(void *owner, const RtpPacket *packet, Codec codec, unsigned lost_before)

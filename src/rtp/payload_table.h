@@ -16,8 +16,8 @@ typedef struct {
 } ReceiverPayload;
 
 typedef struct {
-    ReceiverPayload payloads[RECEIVER_MAX_PAYLOAD_TYPES];
-    uint8_t index[PAYLOAD_TYPES], rtx_index[PAYLOAD_TYPES];
+    uint8_t codec[PAYLOAD_TYPES];  /* Codec, or CODEC_COUNT */
+    uint8_t rtx_of[PAYLOAD_TYPES]; /* the payload type that it retransmits, or PAYLOAD_TYPES */
 } PayloadTable;
 
 PayloadTable payload_table(const ReceiverPayload *payloads, unsigned count);

@@ -23,23 +23,24 @@ typedef struct {
 } Candidate;
 
 struct Receiver {
-    ReceiverConfig config;
-    ReceiverOut out;
-    LedgerRow *row;
-    PayloadTable payloads;
-
-    bool is_started;
-    bool has_codec;
+    /* what each packet touches, side by side */
     int64_t next;    /* extended sequence that is to be handed out next */
     int64_t highest; /* extended; next - 1 when nothing is held */
+    int64_t highest_arrival_ns;
+    bool highest_marker;
+    bool is_started;
+    bool has_codec;
     unsigned lost_before;
     Reorder *reorder;
     NackList *nacks;
-    NackPace pace;
-    int64_t highest_arrival_ns;
-    bool highest_marker;
+    LedgerRow *row;
+    ReceiverOut out;
+    ReceiverConfig config;
     ReceiveStatistics statistics;
     QueueDelay queue_delay;
+
+    PayloadTable payloads;
+    NackPace pace;
     Candidate candidate;
     uint64_t came[HISTORY_PACKETS / 64]; /* which of the places behind `next` were filled */
 };
@@ -257,8 +258,9 @@ static void push_ahead(Receiver *receiver, int64_t sequence, const RtpPacket *pa
         advance_to(receiver, window_begin);
     }
     const int64_t hole_begin = first_new > receiver->next ? first_new : receiver->next;
-    nack_list_add(receiver->nacks, hole_begin, sequence, expected_ns(receiver, packet),
-                  packet->arrival_ns);
+    if (hole_begin < sequence)
+        nack_list_add(receiver->nacks, hole_begin, sequence, expected_ns(receiver, packet),
+                      packet->arrival_ns);
     receiver->highest = sequence;
     receiver->highest_arrival_ns = packet->arrival_ns;
     receiver->highest_marker = packet->marker;

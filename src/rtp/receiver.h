@@ -15,10 +15,10 @@ typedef struct {
     uint32_t ssrc;
     uint32_t rtx_ssrc; /* 0 = none */
     TrackKind kind;
-    ReceiverPayload payloads[RECEIVER_MAX_PAYLOAD_TYPES];
-    unsigned payload_count;
     unsigned window_packets; /* reorder slots; 0 = default for the kind */
     TrackCounters *counters; /* STAGE_RECEIVE and the packet counters are kept here */
+    ReceiverPayload payloads[RECEIVER_MAX_PAYLOAD_TYPES];
+    unsigned payload_count;
 } ReceiverConfig;
 
 typedef struct {

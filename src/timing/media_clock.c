@@ -61,7 +61,6 @@ struct Track {
     RtpTimeline timeline;
     int64_t interval_ns;    /* between the last two frames; 0 = unknown */
     unsigned pictures_back; /* in a row that are not newer than one before them */
-    TransitFilter transit;
     NtpAlignment ntp;
     int64_t pair_after_ns; /* reports before this belong to another NTP clock */
 
@@ -75,6 +74,7 @@ struct Track {
     bool has_pts;
     int64_t last_pts_ns;
     MediaClockTrack values;
+    TransitFilter transit; /* the last, as what ends it is seldom touched */
 };
 
 struct MediaClock {

@@ -19,11 +19,11 @@ typedef struct {
     TransitPoint buckets[TRANSIT_BUCKETS]; /* a ring; at_ns is when its half second began */
     unsigned bucket_count, bucket_last;
     int64_t first_ns;
-    TransitPoint trend[TRANSIT_TREND_POINTS]; /* a ring of minima of four seconds */
-    unsigned trend_count, trend_next;
     TransitPoint trend_minimum;
     int64_t trend_begin_ns;
     int64_t slope_ppb; /* how fast the transit grows; 0 until known */
+    unsigned trend_count, trend_next;
+    TransitPoint trend[TRANSIT_TREND_POINTS]; /* a ring of minima of four seconds */
 } TransitFilter;
 
 void transit_filter_reset(TransitFilter *filter);

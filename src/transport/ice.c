@@ -41,6 +41,7 @@ static void on_state(NiceAgent *agent, guint stream, guint component, guint stat
     Ice *ice = owner;
     switch ((NiceComponentState)state) {
     case NICE_COMPONENT_STATE_CONNECTING:
+        ice_path_checks(ice->path);
         ice->out.state(ice->out.owner, ICE_CHECKING);
         break;
     case NICE_COMPONENT_STATE_READY:
@@ -48,6 +49,7 @@ static void on_state(NiceAgent *agent, guint stream, guint component, guint stat
         ice->out.state(ice->out.owner, ICE_CONNECTED);
         break;
     case NICE_COMPONENT_STATE_CONNECTED:
+        ice_path_checks(ice->path);
         ice->out.state(ice->out.owner, ICE_CONNECTED);
         break;
     case NICE_COMPONENT_STATE_FAILED:
@@ -178,7 +180,7 @@ static bool gather(Ice *ice, GMainContext *context, GError **error)
 {
     g_signal_connect(ice->agent, "candidate-gathering-done", G_CALLBACK(on_gathered), ice);
     const IcePathConfig config = {ice->agent, ice->stream, COMPONENT, ice->ufrag, ice->pwd};
-    ice->path = ice_path_new(ice->thread, &config, (UdpPathOut){ice->out.owner, ice->out.datagram});
+    ice->path = ice_path_new(ice->thread, &config, ice->out.datagrams);
     if (!nice_agent_gather_candidates(ice->agent, ice->stream)) {
         g_set_error_literal(error, PEER_ERROR, PEER_ERROR_ICE,
                             "No local address is usable for ICE: no network interface is up.");
@@ -197,8 +199,8 @@ Ice *ice_new(NetThread *thread, const PeerConfig *config, IceOut out, GError **e
     ice->out = out;
     ice->thread = thread;
     ice->remote_candidates = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-    ice->agent =
-        nice_agent_new_full(context, NICE_COMPATIBILITY_RFC5245, NICE_AGENT_OPTION_ICE_TRICKLE);
+    ice->agent = nice_agent_new_full(agent_loop_context(net_thread_agents(thread)),
+                                     NICE_COMPATIBILITY_RFC5245, NICE_AGENT_OPTION_ICE_TRICKLE);
     g_object_set(ice->agent, "upnp", FALSE, "ice-tcp", config->tcp || config->tcp_only, "ice-udp",
                  !config->tcp_only, "controlling-mode", config->is_server || config->remote_is_lite,
                  NULL);
@@ -216,6 +218,7 @@ static void on_closed(GObject *agent, GAsyncResult *result, gpointer thread)
 {
     (void)agent;
     (void)result;
+    agent_loop_end_work(net_thread_agents(thread));
     net_thread_release(thread);
 }
 
@@ -223,6 +226,7 @@ static void on_closed(GObject *agent, GAsyncResult *result, gpointer thread)
 static void close_agent(Ice *ice)
 {
     net_thread_hold(ice->thread);
+    agent_loop_begin_work(net_thread_agents(ice->thread));
     nice_agent_close_async(ice->agent, on_closed, ice->thread);
     g_object_unref(ice->agent);
 }

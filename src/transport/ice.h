@@ -19,7 +19,7 @@ typedef struct {
     void (*state)(void *owner, IceState state);
     /* "candidate:...", NULL when gathering is done. Not for those that ice_new() found. */
     void (*candidate)(void *owner, const char *candidate);
-    void (*datagram)(void *owner, uint8_t *data, size_t size);
+    UdpPathOut datagrams; /* with an owner of their own: each packet goes there straight */
 } IceOut;
 
 /* Gathers; host candidates are there when it returns. NULL with PEER_ERROR_CONFIG. */

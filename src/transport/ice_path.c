@@ -7,6 +7,7 @@ struct IcePath {
     IcePathConfig config;
     UdpPathOut out;
     bool is_settled;
+    bool is_at_work; /* the agent */
     UdpPath *udp;    /* or NULL */
     GSource *change; /* on its way */
 };
@@ -55,6 +56,18 @@ static void let_agent_ask(const IcePath *path, bool asks)
     g_object_set(path->config.agent, "keepalive-conncheck", asks, NULL);
 }
 
+static void set_at_work(IcePath *path, bool is_at_work)
+{
+    AgentLoop *agents = net_thread_agents(path->thread);
+    if (is_at_work == path->is_at_work)
+        return;
+    path->is_at_work = is_at_work;
+    if (is_at_work)
+        agent_loop_begin_work(agents);
+    else
+        agent_loop_end_work(agents);
+}
+
 static gboolean change(gpointer owner)
 {
     IcePath *path = owner;
@@ -66,7 +79,13 @@ static gboolean change(gpointer owner)
     read_by_agent(path, path->udp ? net_thread_slow_context(path->thread)
                                   : net_thread_context(path->thread));
     let_agent_ask(path, path->udp == NULL);
+    set_at_work(path, path->udp == NULL);
     return G_SOURCE_REMOVE;
+}
+
+void ice_path_checks(IcePath *path)
+{
+    set_at_work(path, true);
 }
 
 /* Not from within libnice, which may be reading that socket. */
@@ -101,6 +120,7 @@ IcePath *ice_path_new(NetThread *thread, const IcePathConfig *config, UdpPathOut
     path->config = *config;
     path->out = out;
     let_agent_ask(path, false);
+    set_at_work(path, true);
     read_by_agent(path, net_thread_context(thread));
     g_signal_connect(config->agent, "new-selected-pair-full", G_CALLBACK(on_selected), path);
     return path;
@@ -116,6 +136,7 @@ void ice_path_free(IcePath *path)
         g_source_unref(path->change);
     }
     g_signal_handlers_disconnect_by_data(path->config.agent, path);
+    set_at_work(path, false);
     udp_path_free(path->udp);
     nice_agent_attach_recv(path->config.agent, path->config.stream, path->config.component,
                            net_thread_context(path->thread), NULL, NULL);

@@ -21,7 +21,9 @@ IcePath *ice_path_new(NetThread *thread, const IcePathConfig *config, UdpPathOut
 /* Before the agent closes. */
 void ice_path_free(IcePath *path);
 
-/* The agent has no more checks to make. */
+/* The agent has checks to make, as it has at first. */
+void ice_path_checks(IcePath *path);
+/* It has no more. */
 void ice_path_settled(IcePath *path);
 
 bool ice_path_send(IcePath *path, const uint8_t *data, size_t size);

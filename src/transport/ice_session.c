@@ -81,12 +81,6 @@ static void on_candidate(void *owner, const char *candidate)
         life->session->out.candidate(life->session->out.owner, candidate);
 }
 
-static void on_datagram(void *owner, uint8_t *data, size_t size)
-{
-    const IceLife *life = owner;
-    life->session->out.datagram(life->session->out.owner, data, size);
-}
-
 static IceLife *life_new(IceSession *session, GError **error)
 {
     IceLife *life = g_new0(IceLife, 1);
@@ -95,7 +89,7 @@ static IceLife *life_new(IceSession *session, GError **error)
         .owner = life,
         .state = on_state,
         .candidate = on_candidate,
-        .datagram = on_datagram,
+        .datagrams = session->out.datagrams,
     };
     life->ice = ice_new(session->thread, &session->config, out, error);
     if (!life->ice)

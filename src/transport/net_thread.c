@@ -20,6 +20,7 @@ struct NetThread {
     pthread_t thread;
     GMainContext *context, *slow_context;
     GSource *slow_timer;
+    AgentLoop *agents;
     NetPace *pace;
     NetTimers *timers;
     NetInbox *inbox;
@@ -80,6 +81,7 @@ static gboolean look_at_slow(gpointer data)
     NetThread *thread = data;
     net_pace_drain(thread->pace);
     g_main_context_iteration(thread->slow_context, FALSE);
+    agent_loop_look(thread->agents);
     return G_SOURCE_CONTINUE;
 }
 
@@ -144,6 +146,7 @@ static void release(NetThread *thread)
     }
     net_timers_free(thread->timers);
     net_pace_free(thread->pace);
+    agent_loop_free(thread->agents);
     g_main_context_unref(thread->slow_context);
     g_main_context_unref(thread->context);
     mailbox_free(thread->mailbox);
@@ -156,6 +159,7 @@ NetThread *net_thread_new(const char *name)
     NetThread *thread = g_new0(NetThread, 1);
     thread->context = g_main_context_new();
     thread->slow_context = g_main_context_new();
+    thread->agents = agent_loop_new(thread->context);
     thread->timers = net_timers_new(thread->context);
     thread->pace = net_pace_new(thread->context,
                                 (NetPaceOut){.owner = thread, .before_drain = note_socket_time});
@@ -234,6 +238,11 @@ NetTimers *net_thread_timers(NetThread *thread)
 NetBuffer net_thread_buffer(NetThread *thread)
 {
     return (NetBuffer){thread->buffer, sizeof thread->buffer};
+}
+
+AgentLoop *net_thread_agents(NetThread *thread)
+{
+    return thread->agents;
 }
 
 GMainContext *net_thread_slow_context(NetThread *thread)

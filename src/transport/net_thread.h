@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/mailbox.h"
+#include "transport/agent_loop.h"
 #include "transport/net_inbox.h"
 #include "transport/net_pace.h"
 #include "transport/net_timers.h"
@@ -47,6 +48,10 @@ typedef struct {
 } NetBuffer;
 
 NetBuffer net_thread_buffer(NetThread *thread);
+
+/* Of libnice's agents, whose timers are looked at once a second while none is at work. Thread: the
+ * net thread itself. */
+AgentLoop *net_thread_agents(NetThread *thread);
 
 /* Looked at once a second, for sockets to which little comes. Any thread. */
 GMainContext *net_thread_slow_context(NetThread *thread);

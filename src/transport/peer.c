@@ -14,16 +14,20 @@
 #define DEAF_COMPLETIONS 2
 
 struct Peer {
+    /* what each packet touches, side by side */
     NetThread *thread;
     NetThreadCounters *thread_counters;
+    Cipher *cipher;
     PeerOut out;
+    struct {
+        uint64_t datagrams, bytes, undecryptable, duplicates, unknown, early;
+    } counters;
     PeerState state;
     bool is_server;
     bool is_checking;
     bool remote_is_dtls_client;
     IceSession *ice;
     Dtls *dtls;
-    Cipher *cipher;
     CipherProfile profile;
     Sctp *sctp;
     bool is_sctp_up;
@@ -36,9 +40,6 @@ struct Peer {
         size_t size;
         uint8_t data[EARLY_DATAGRAM_MAX];
     } early;
-    struct {
-        uint64_t datagrams, bytes, undecryptable, duplicates, unknown, early;
-    } counters;
 };
 
 G_DEFINE_QUARK(peer - error, peer_error)
@@ -345,7 +346,7 @@ static bool open_parts(Peer *peer, const PeerConfig *config, GError **error)
         .owner = peer,
         .state = on_ice_state,
         .candidate = on_ice_candidate,
-        .datagram = on_ice_datagram,
+        .datagrams = {peer, on_ice_datagram},
     };
     peer->ice = ice_session_new(peer->thread, config, ice_out, error);
     return peer->ice != NULL;

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 
-#define TICK_MS 20
+#define TICK_MS 100
 #define STREAMS 1024
 
 static struct {

@@ -5,11 +5,19 @@
 #include "base/check.h"
 
 #define FIRST_SLOTS 16
+#define RECENT 2
+
+typedef struct {
+    uint32_t ssrc;
+    SrtpSender *sender;
+} Found;
 
 /* Open addressing, at most half full. */
 struct SenderTable {
     unsigned count, slots;
     SrtpSender **senders;
+    Found recent[RECENT]; /* a ring: of a picture and its sound packets come in turns */
+    unsigned recent_next;
 };
 
 static SrtpSender **new_slots(unsigned count)
@@ -63,7 +71,14 @@ static void grow(SenderTable *table)
 
 SrtpSender *sender_table_find(SenderTable *table, uint32_t ssrc)
 {
-    return *find_slot(table->senders, table->slots, ssrc);
+    for (unsigned i = 0; i < RECENT; i++) {
+        if (table->recent[i].sender && table->recent[i].ssrc == ssrc)
+            return table->recent[i].sender;
+    }
+    SrtpSender *sender = *find_slot(table->senders, table->slots, ssrc);
+    if (sender)
+        table->recent[table->recent_next++ % RECENT] = (Found){ssrc, sender};
+    return sender;
 }
 
 bool sender_table_is_full(const SenderTable *table)

@@ -5,6 +5,7 @@
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    agent_loop_test_add();
     net_pace_test_add();
     net_timers_test_add();
     parts_test_add();

@@ -1,6 +1,7 @@
 /* The parts of this folder's test program. */
 #pragma once
 
+void agent_loop_test_add(void);
 void peer_test_add(void);
 void net_pace_test_add(void);
 void net_timers_test_add(void);
