@@ -130,9 +130,14 @@ static void on_candidate(void *owner, unsigned id, const char *candidate)
     post_news(owner, tell_candidate, (HubNews){.id = id, .text = g_strdup(candidate)});
 }
 
-static void on_keyframe_wanted(void *owner, unsigned publisher)
+static void on_keyframe_wanted(void *owner, unsigned id, const DownlinkTrack *track)
 {
-    post_news(owner, tell_keyframe, (HubNews){.id = publisher});
+    const MediaHub *const hub = owner;
+    if (hub->net.load != NULL) {
+        load_feed_want_key(hub->net.load, id, track->ssrc);
+    } else {
+        post_news(owner, tell_keyframe, (HubNews){.id = track->publisher});
+    }
 }
 
 static Downlink *find_downlink(MediaHub *hub, unsigned id)
