@@ -4,7 +4,7 @@ livekit-server: bench.py [BUILD FOLDER].
 
 The recorder has core 0 for itself and what sends to it core 1. Prints one table and writes it to
 bench/results/ as JSON and as a plot; nothing passes or fails, but a row says when its figures are not the
-recorder's. BENCH_PARTS (scale,further,real) and BENCH_COUNTS (1,10,50,200,500,1000) choose, BENCH_SECONDS
+recorder's. BENCH_PARTS (scale,further,real) and BENCH_COUNTS (1,10,50,200,500,600,1000) choose, BENCH_SECONDS
 sets how long each row is measured, BENCH_DIR where files go, BENCH_RESULTS where the results go."""
 
 import os

@@ -140,7 +140,7 @@ static void on_keyframe_request(void *owner, uint32_t media_ssrc)
     }
     atomic_fetch_add(&downlink->config.counters->plis, 1);
     rtp_sender_on_keyframe_request(active->sender);
-    downlink->out.keyframe_wanted(downlink->out.owner, active->track->publisher);
+    downlink->out.keyframe_wanted(downlink->out.owner, downlink->id, active->track);
 }
 
 static void on_receiver_report(void *owner, uint32_t ssrc, uint8_t fraction_lost, uint32_t lost)
@@ -323,7 +323,7 @@ void downlink_add_track(Downlink *downlink, DownlinkTrack *track)
     }
     g_ptr_array_add(downlink->tracks, active);
     if (track->kind == TRACK_VIDEO) {
-        downlink->out.keyframe_wanted(downlink->out.owner, track->publisher);
+        downlink->out.keyframe_wanted(downlink->out.owner, downlink->id, track);
     }
 }
 
@@ -393,7 +393,7 @@ static void send_frame(Downlink *downlink, ActiveTrack *active, MediaFrame *fram
     }
     if (!rtp_sender_frame(active->sender, frame, now_ns) &&
         rtp_sender_waits_for_key(active->sender)) {
-        downlink->out.keyframe_wanted(downlink->out.owner, track->publisher);
+        downlink->out.keyframe_wanted(downlink->out.owner, downlink->id, track);
     }
     send_garbage(downlink, active, now_ns);
 }

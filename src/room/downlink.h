@@ -24,13 +24,6 @@ typedef struct {
 } DownlinkConfig;
 
 typedef struct {
-    void *owner;
-    void (*state)(void *owner, unsigned id, PeerState state, const GError *error);
-    void (*candidate)(void *owner, unsigned id, const char *candidate);
-    void (*keyframe_wanted)(void *owner, unsigned publisher);
-} DownlinkOut;
-
-typedef struct {
     unsigned publisher;
     char *identity; /* of the publisher */
     char *cname;
@@ -39,6 +32,13 @@ typedef struct {
     RtpSenderPayload payloads[CODEC_COUNT];
     MediaTimeline timeline;
 } DownlinkTrack;
+
+typedef struct {
+    void *owner;
+    void (*state)(void *owner, unsigned id, PeerState state, const GError *error);
+    void (*candidate)(void *owner, unsigned id, const char *candidate);
+    void (*keyframe_wanted)(void *owner, unsigned id, const DownlinkTrack *track);
+} DownlinkOut;
 
 void downlink_track_free(DownlinkTrack *track);
 

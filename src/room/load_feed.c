@@ -4,28 +4,27 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "room/load_cursor.h"
 #include "rtp/rtcp.h"
 
-#define TURN_NS (2 * NS_PER_MS)
-#define LENGTH_NS (LOAD_MEDIA_SECONDS * NS_PER_SECOND)
+#define TURN_NS (4 * NS_PER_MS)
 #define STAGGER_NS (40 * NS_PER_MS) /* more than the distance of two pictures */
 #define STAGGER_STEPS 128
-#define STAGGER_STEP                                                                               \
-    79 /* neighbours are far from each other; a subscriber's tracks begin at once */
+#define STAGGER_STEP 79 /* neighbours are far from each other */
 #define FIRST_REPORT_NS NS_PER_SECOND
 #define REPORT_INTERVAL_NS (3 * NS_PER_SECOND)
 #define PACKET_SIZE (RTP_SENDER_MAX_PACKET + PEER_TRAILER)
 
 typedef struct {
+    int64_t due_ns; /* of its next frame or report; CLOCK_NEVER = not connected yet */
+    int64_t start_ns, next_report_ns;
     Downlink *downlink;
-    const LoadTrack *media;
+    LoadCursor cursor;
     char *cname;
+    unsigned publisher;
     uint32_t ssrc, timestamp_offset, packets, bytes;
     uint16_t sequence;
     uint8_t payload_type;
-    int64_t start_ns; /* 0 = not connected yet */
-    int64_t next_report_ns;
-    uint64_t next; /* frame */
 } Stream;
 
 struct LoadFeed {
@@ -33,29 +32,23 @@ struct LoadFeed {
     GSource *timer;
     const GPtrArray *media; /* of LoadMedia* */
     LoadCounters *counters;
-    GPtrArray *streams; /* of Stream* */
+    GArray *streams; /* of Stream: all are looked at in each turn */
     uint8_t packets[UDP_PATH_BATCH][PACKET_SIZE];
 };
 
-static void stream_free(void *data)
+static void stream_clear(void *data)
 {
-    Stream *stream = data;
-    g_free(stream->cname);
-    g_free(stream);
+    g_free(((Stream *)data)->cname);
 }
 
-static int64_t due_ns(const Stream *stream)
+static Stream *stream_at(const LoadFeed *feed, unsigned index)
 {
-    const uint64_t count = stream->media->count;
-    return stream->start_ns + (int64_t)(stream->next / count) * LENGTH_NS +
-           (int64_t)(stream->next % count) * LENGTH_NS / (int64_t)count;
+    return &g_array_index(feed->streams, Stream, index);
 }
 
-static uint32_t timestamp_at(const Stream *stream, uint64_t frame)
+static int64_t frame_due_ns(const Stream *stream)
 {
-    const LoadTrack *media = stream->media;
-    return stream->timestamp_offset + (uint32_t)(frame / media->count * media->ticks +
-                                                 media->frames[frame % media->count]->ticks);
+    return stream->start_ns + load_cursor_time_ns(&stream->cursor);
 }
 
 static size_t write_packet(Stream *stream, const MediaFrame *frame, unsigned index, uint8_t *packet)
@@ -66,7 +59,8 @@ static size_t write_packet(Stream *stream, const MediaFrame *frame, unsigned ind
     bytes_write_u8(&writer, 0x80);
     bytes_write_u8(&writer, (uint8_t)((marker ? 0x80 : 0) | stream->payload_type));
     bytes_write_u16(&writer, stream->sequence++);
-    bytes_write_u32(&writer, timestamp_at(stream, stream->next));
+    bytes_write_u32(&writer,
+                    stream->timestamp_offset + (uint32_t)load_cursor_ticks(&stream->cursor));
     bytes_write_u32(&writer, stream->ssrc);
     bytes_write_span(&writer, frame->bytes + payload.offset, payload.size);
     stream->packets++;
@@ -76,7 +70,7 @@ static size_t write_packet(Stream *stream, const MediaFrame *frame, unsigned ind
 
 static void send_frame(LoadFeed *feed, Stream *stream)
 {
-    const MediaFrame *frame = stream->media->frames[stream->next % stream->media->count];
+    const MediaFrame *frame = load_cursor_frame(&stream->cursor);
     struct iovec batch[UDP_PATH_BATCH];
     unsigned count = 0;
     for (unsigned i = 0; i < frame->payload_count; i++) {
@@ -97,8 +91,8 @@ static void send_report(const Stream *stream, int64_t now_ns)
     uint8_t packet[256 + PEER_TRAILER];
     ByteWriter writer = byte_writer(packet, sizeof packet - PEER_TRAILER);
     const MediaTimeline wall = {.start_wall_ns = clock_wall_ns(), .speed = 1.0};
-    const uint64_t ticks = (uint64_t)(now_ns - stream->start_ns) * (stream->media->ticks / 1000) /
-                           (uint64_t)(LENGTH_NS / 1000);
+    const uint64_t ticks = (uint64_t)(now_ns - stream->start_ns) / NS_PER_US *
+                           (stream->cursor.media->ticks / LOAD_MEDIA_SECONDS) / 1000000;
     const RtcpSenderReport report = {
         .ssrc = stream->ssrc,
         .ntp = media_timeline_ntp(&wall, 0),
@@ -112,16 +106,17 @@ static void send_report(const Stream *stream, int64_t now_ns)
 
 static void advance(LoadFeed *feed, Stream *stream, int64_t now_ns)
 {
-    for (int64_t at_ns = due_ns(stream); at_ns <= now_ns; at_ns = due_ns(stream)) {
+    for (int64_t at_ns = frame_due_ns(stream); at_ns <= now_ns; at_ns = frame_due_ns(stream)) {
         const int64_t late_ms = (clock_monotonic_ns() - at_ns) / NS_PER_MS;
         atomic_fetch_add(&feed->counters->late_ms[CLAMP(late_ms, 0, LOAD_LATE_MS_MAX)], 1);
         send_frame(feed, stream);
-        stream->next++;
+        load_cursor_advance(&stream->cursor);
     }
     if (now_ns >= stream->next_report_ns) {
         send_report(stream, now_ns);
         stream->next_report_ns += REPORT_INTERVAL_NS;
     }
+    stream->due_ns = MIN(frame_due_ns(stream), stream->next_report_ns);
 }
 
 static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
@@ -130,8 +125,8 @@ static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
     LoadFeed *feed = data;
     const int64_t now_ns = clock_monotonic_ns();
     for (unsigned i = 0; i < feed->streams->len; i++) {
-        Stream *stream = feed->streams->pdata[i];
-        if (stream->start_ns > 0) {
+        Stream *stream = stream_at(feed, i);
+        if (stream->due_ns <= now_ns) {
             advance(feed, stream, now_ns);
         }
     }
@@ -148,7 +143,8 @@ LoadFeed *load_feed_new(NetThread *thread, const GPtrArray *media, LoadCounters 
     feed->thread = thread;
     feed->media = media;
     feed->counters = counters;
-    feed->streams = g_ptr_array_new_with_free_func(stream_free);
+    feed->streams = g_array_new(FALSE, FALSE, sizeof(Stream));
+    g_array_set_clear_func(feed->streams, stream_clear);
     feed->timer = g_source_new(&timer_functions, sizeof(GSource));
     g_source_set_callback(feed->timer, NULL, feed, NULL);
     g_source_attach(feed->timer, net_thread_context(thread));
@@ -162,15 +158,17 @@ void load_feed_free(LoadFeed *feed)
     }
     g_source_destroy(feed->timer);
     g_source_unref(feed->timer);
-    g_ptr_array_unref(feed->streams);
+    g_array_unref(feed->streams);
     g_free(feed);
 }
 
+/* Sound and picture of somebody begin at once. */
 static void start(Stream *stream, int64_t now_ns)
 {
-    const unsigned step = downlink_id(stream->downlink) * STAGGER_STEP % STAGGER_STEPS;
-    stream->start_ns = now_ns + step * (STAGGER_NS / STAGGER_STEPS);
+    const unsigned place = downlink_id(stream->downlink) + stream->publisher;
+    stream->start_ns = now_ns + place * STAGGER_STEP % STAGGER_STEPS * (STAGGER_NS / STAGGER_STEPS);
     stream->next_report_ns = stream->start_ns + FIRST_REPORT_NS;
+    stream->due_ns = stream->start_ns;
 }
 
 void load_feed_add(LoadFeed *feed, Downlink *downlink, const DownlinkTrack *track)
@@ -180,27 +178,30 @@ void load_feed_add(LoadFeed *feed, Downlink *downlink, const DownlinkTrack *trac
     if (media->count == 0) {
         return;
     }
-    Stream *stream = g_new0(Stream, 1);
-    stream->downlink = downlink;
-    stream->media = media;
-    stream->cname = g_strdup(track->cname);
-    stream->ssrc = track->ssrc;
-    stream->payload_type = track->payloads[media->frames[0]->codec].payload_type;
-    stream->timestamp_offset = g_random_int();
-    stream->sequence = (uint16_t)g_random_int();
-    g_ptr_array_add(feed->streams, stream);
+    Stream stream = {
+        .due_ns = CLOCK_NEVER,
+        .downlink = downlink,
+        .cursor = load_cursor(media),
+        .cname = g_strdup(track->cname),
+        .publisher = track->publisher,
+        .ssrc = track->ssrc,
+        .payload_type = track->payloads[media->frames[0]->codec].payload_type,
+        .timestamp_offset = g_random_int(),
+        .sequence = (uint16_t)g_random_int(),
+    };
     if (downlink_is_connected(downlink)) {
-        start(stream, clock_monotonic_ns());
+        start(&stream, clock_monotonic_ns());
     }
+    g_array_append_val(feed->streams, stream);
     g_source_set_ready_time(feed->timer, 0);
 }
 
 void load_feed_remove(LoadFeed *feed, const Downlink *downlink, uint32_t ssrc)
 {
     for (unsigned i = feed->streams->len; i > 0; i--) {
-        const Stream *stream = feed->streams->pdata[i - 1];
+        const Stream *stream = stream_at(feed, i - 1);
         if (stream->downlink == downlink && (ssrc == 0 || stream->ssrc == ssrc)) {
-            g_ptr_array_remove_index_fast(feed->streams, i - 1);
+            g_array_remove_index_fast(feed->streams, i - 1);
         }
     }
 }
@@ -208,9 +209,20 @@ void load_feed_remove(LoadFeed *feed, const Downlink *downlink, uint32_t ssrc)
 void load_feed_connected(LoadFeed *feed, unsigned downlink_id_connected)
 {
     for (unsigned i = 0; i < feed->streams->len; i++) {
-        Stream *stream = feed->streams->pdata[i];
-        if (downlink_id(stream->downlink) == downlink_id_connected && stream->start_ns == 0) {
+        Stream *stream = stream_at(feed, i);
+        if (downlink_id(stream->downlink) == downlink_id_connected &&
+            stream->due_ns == CLOCK_NEVER) {
             start(stream, clock_monotonic_ns());
+        }
+    }
+}
+
+void load_feed_want_key(LoadFeed *feed, unsigned downlink_id_asking, uint32_t ssrc)
+{
+    for (unsigned i = 0; i < feed->streams->len; i++) {
+        Stream *stream = stream_at(feed, i);
+        if (downlink_id(stream->downlink) == downlink_id_asking && stream->ssrc == ssrc) {
+            load_cursor_want_key(&stream->cursor);
         }
     }
 }

@@ -1,5 +1,5 @@
 /* Sends ready-made media to many subscribers at their times, and does nothing else: no faults, no
- * retransmissions. Each subscriber's begins with its connection.
+ * retransmissions, but key frames that are asked for. Each subscriber's begins with its connection.
  * Thread: net, unless said otherwise. */
 #pragma once
 
@@ -25,6 +25,7 @@ void load_feed_free(LoadFeed *feed);
 void load_feed_add(LoadFeed *feed, Downlink *downlink, const DownlinkTrack *track);
 void load_feed_remove(LoadFeed *feed, const Downlink *downlink, uint32_t ssrc); /* 0 = all */
 void load_feed_connected(LoadFeed *feed, unsigned downlink_id);
+void load_feed_want_key(LoadFeed *feed, unsigned downlink_id, uint32_t ssrc);
 
 /* Milliseconds that this share (0.99) of all frames was not late by more than, and counts anew. Any
  * thread. */

@@ -130,9 +130,14 @@ static void on_candidate(void *owner, unsigned id, const char *candidate)
     post_news(owner, tell_candidate, (HubNews){.id = id, .text = g_strdup(candidate)});
 }
 
-static void on_keyframe_wanted(void *owner, unsigned publisher)
+static void on_keyframe_wanted(void *owner, unsigned id, const DownlinkTrack *track)
 {
-    post_news(owner, tell_keyframe, (HubNews){.id = publisher});
+    const MediaHub *const hub = owner;
+    if (hub->net.load != NULL) {
+        load_feed_want_key(hub->net.load, id, track->ssrc);
+    } else {
+        post_news(owner, tell_keyframe, (HubNews){.id = track->publisher});
+    }
 }
 
 static Downlink *find_downlink(MediaHub *hub, unsigned id)
@@ -156,8 +161,12 @@ static void wake_at(MediaHub *hub, int64_t next_ns)
                             next_ns == CLOCK_NEVER ? -1 : (next_ns + NS_PER_US - 1) / NS_PER_US);
 }
 
+/* A load has no faults that anything waits for, and reports by itself. */
 static void advance(MediaHub *hub)
 {
+    if (hub->net.load != NULL) {
+        return;
+    }
     const int64_t now_ns = clock_monotonic_ns();
     int64_t next_ns = CLOCK_NEVER;
     for (unsigned i = 0; i < hub->net.downlinks->len; i++) {

@@ -15,6 +15,7 @@ int main(int argc, char **argv)
     fault_script_test_add();
     room_options_test_add();
     test_media_test_add();
+    load_cursor_test_add();
     load_media_test_add();
     packetizer_test_add();
     rtp_sender_test_add();

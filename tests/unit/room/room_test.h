@@ -12,6 +12,7 @@ void room_test_carry(Depayloader *depayloader, const MediaFrame *frame, uint16_t
 void fault_script_test_add(void);
 void room_options_test_add(void);
 void test_media_test_add(void);
+void load_cursor_test_add(void);
 void load_media_test_add(void);
 void packetizer_test_add(void);
 void rtp_sender_test_add(void);
