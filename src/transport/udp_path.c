@@ -1,6 +1,7 @@
 #include "transport/udp_path.h"
 
 #include <fcntl.h>
+#include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,6 +15,7 @@
 #define DATAGRAMS_AT_ONCE 256
 /* An address that was not heard of for so long may have been left for another. */
 #define SILENCE_NS NS_PER_SECOND
+#define RUN_MAX_SIZE 65000 /* of a datagram of IPv4, less its headers */
 
 struct UdpPath {
     NetSocket socket;
@@ -136,15 +138,54 @@ bool udp_path_probe(UdpPath *path, const StunQuestion *question)
     return udp_path_send(path, request, size);
 }
 
+typedef struct {
+    unsigned count; /* datagrams */
+    char control[CMSG_SPACE(sizeof(uint16_t))];
+} Run;
+
+/* Datagrams as long as the first, and a shorter one behind them: the kernel cuts what is sent as
+ * one (udp(7), UDP_SEGMENT), and takes half as long for it. */
+static unsigned run_length(const struct iovec *datagrams, unsigned count)
+{
+    const size_t size = datagrams[0].iov_len;
+    size_t total = size;
+    unsigned length = 1;
+    while (length < count && size > 0 && datagrams[length - 1].iov_len == size &&
+           datagrams[length].iov_len > 0 && datagrams[length].iov_len <= size &&
+           total + datagrams[length].iov_len <= RUN_MAX_SIZE)
+        total += datagrams[length++].iov_len;
+    return length;
+}
+
+static void set_segments(struct msghdr *message, Run *run, size_t size)
+{
+    const uint16_t segment = (uint16_t)size;
+    message->msg_control = run->control;
+    message->msg_controllen = sizeof run->control;
+    struct cmsghdr *head = CMSG_FIRSTHDR(message);
+    *head = (struct cmsghdr){
+        .cmsg_level = SOL_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof segment)};
+    memcpy(CMSG_DATA(head), &segment, sizeof segment);
+}
+
 unsigned udp_path_send_many(UdpPath *path, const struct iovec *datagrams, unsigned count)
 {
     struct mmsghdr messages[UDP_PATH_BATCH];
+    Run runs[UDP_PATH_BATCH];
+    unsigned run_count = 0, done = 0;
     require(count <= UDP_PATH_BATCH);
-    for (unsigned i = 0; i < count; i++)
-        messages[i].msg_hdr = (struct msghdr){.msg_name = &path->config.remote,
-                                              .msg_namelen = path->config.remote_size,
-                                              .msg_iov = (struct iovec *)&datagrams[i],
-                                              .msg_iovlen = 1};
-    const int sent = sendmmsg(path->socket.fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
-    return sent > 0 ? (unsigned)sent : 0;
+    for (unsigned i = 0; i < count; i += runs[run_count++].count) {
+        Run *run = &runs[run_count];
+        run->count = run_length(datagrams + i, count - i);
+        messages[run_count].msg_hdr = (struct msghdr){.msg_name = &path->config.remote,
+                                                      .msg_namelen = path->config.remote_size,
+                                                      .msg_iov = (struct iovec *)&datagrams[i],
+                                                      .msg_iovlen = run->count};
+        if (run->count > 1)
+            set_segments(&messages[run_count].msg_hdr, run, datagrams[i].iov_len);
+    }
+    const int sent = sendmmsg(path->socket.fd, messages, run_count, MSG_DONTWAIT | MSG_NOSIGNAL);
+    for (int i = 0; i < sent; i++)
+        done += runs[i].count;
+    return done;
 }

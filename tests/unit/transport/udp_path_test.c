@@ -267,6 +267,52 @@ static void test_send_many(void)
     way_free(way);
 }
 
+#define LONG_DATAGRAM 1200
+
+/* Of one length in a row, or not: the other side gets each by itself. */
+static void send_runs(Way *way, void *argument)
+{
+    static const size_t sizes[] = {1200, 1200, 1200, 700, 1200, 1200, 90, 0, 90, 90};
+    static uint8_t bytes[G_N_ELEMENTS(sizes)][LONG_DATAGRAM];
+    struct iovec datagrams[G_N_ELEMENTS(sizes)];
+    uint8_t received[2 * LONG_DATAGRAM];
+    (void)argument;
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        memset(bytes[i], (int)i, sizes[i]);
+        datagrams[i] = (struct iovec){bytes[i], sizes[i]};
+    }
+    g_assert_cmpuint(udp_path_send_many(way->path, datagrams, G_N_ELEMENTS(sizes)), ==,
+                     G_N_ELEMENTS(sizes));
+    for (unsigned i = 0; i < G_N_ELEMENTS(sizes); i++) {
+        const ssize_t size = recv(way->former, received, sizeof received, 0);
+        g_assert_cmpmem(received, size, bytes[i], sizes[i]);
+    }
+}
+
+/* More than a datagram may hold, all of one length. */
+static void send_full_batch(Way *way, void *argument)
+{
+    static uint8_t bytes[LONG_DATAGRAM];
+    struct iovec datagrams[UDP_PATH_BATCH];
+    uint8_t received[2 * LONG_DATAGRAM];
+    (void)argument;
+    for (unsigned i = 0; i < UDP_PATH_BATCH; i++)
+        datagrams[i] = (struct iovec){bytes, sizeof bytes};
+    g_assert_cmpuint(udp_path_send_many(way->path, datagrams, UDP_PATH_BATCH), ==, UDP_PATH_BATCH);
+    for (unsigned i = 0; i < UDP_PATH_BATCH; i++)
+        g_assert_cmpint(recv(way->former, received, sizeof received, 0), ==, sizeof bytes);
+}
+
+static void test_send_runs(void)
+{
+    Way *way = way_new();
+    way_run(way, send_runs, NULL);
+    expect_silence(way->former);
+    way_run(way, send_full_batch, NULL);
+    expect_silence(way->former);
+    way_free(way);
+}
+
 /* ---- checks ---- */
 
 static void test_checks(void)
@@ -498,6 +544,7 @@ void udp_path_test_add(void)
 {
     g_test_add_func("/udp_path/datagrams", test_datagrams);
     g_test_add_func("/udp_path/send_many", test_send_many);
+    g_test_add_func("/udp_path/send_runs", test_send_runs);
     g_test_add_func("/udp_path/checks", test_checks);
     g_test_add_func("/udp_path/strangers", test_strangers);
     g_test_add_func("/udp_path/other_messages", test_other_messages);
