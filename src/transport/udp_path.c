@@ -140,7 +140,7 @@ bool udp_path_probe(UdpPath *path, const StunQuestion *question)
 
 typedef struct {
     unsigned count; /* datagrams */
-    char control[CMSG_SPACE(sizeof(uint16_t))];
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))];
 } Run;
 
 /* Datagrams as long as the first, and a shorter one behind them: the kernel cuts what is sent as
