@@ -12,6 +12,7 @@
 #define HOLD_MAX_NS (1500 * NS_PER_MS)
 /* A publisher who answers none makes nobody wait for what is missing. */
 #define HOLDING_PLIS 2
+#define LOSSY_TRIES 3
 
 void keyframe_request_want(KeyframeRequest *request, int64_t due_ns)
 {
@@ -80,15 +81,15 @@ void keyframe_request_forget(KeyframeRequest *request)
     request->server_is_deaf = false;
 }
 
-/* Where packets get lost, the PLI may have been lost, too: it is sent again as soon as the key
- * frame should have come, and backs off from the second time on. */
+/* Where packets get lost, the PLI or what came of it may have been lost, too: it is sent again as
+ * soon as the key frame should have come, a few times before it backs off. */
 static int64_t patience_ns(KeyframeRequest *request, bool is_lossy)
 {
     int64_t first_ns = request->timeout_ns;
     if (is_lossy && request->round_trip)
         first_ns = MIN(first_ns, round_trip_answer_ns(request->round_trip) + MAKING_NS);
     const int64_t waits_ns = MAX(first_ns, request->back_off_ns);
-    const bool backs_off = !is_lossy || request->unanswered > 1;
+    const bool backs_off = !is_lossy || request->unanswered > LOSSY_TRIES;
     request->back_off_ns = backs_off ? MIN(waits_ns * 2, BACK_OFF_MAX_NS) : waits_ns;
     return waits_ns;
 }

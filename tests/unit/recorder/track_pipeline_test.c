@@ -457,7 +457,7 @@ static void stop(Fixture *fixture)
 
 /* A PLI stops the server's answers to NACKs: none before the last repetition can have come. On a
  * path that loses packets it goes out twice, is repeated when the key frame should be here, and
- * backs off from the second time on. */
+ * backs off from the fourth time on. */
 static void test_pli_after_the_last_nack(void)
 {
     unsigned next;
@@ -468,7 +468,9 @@ static void test_pli_after_the_last_nack(void)
     g_assert_cmpuint(ledger_value(&fixture->counters.lost), ==, 1);
     g_assert_cmpint(pli_between(fixture, gives_up_ms + 1, 3000), ==, gives_up_ms + 560);
     g_assert_cmpint(pli_between(fixture, gives_up_ms + 561, 3000), ==, gives_up_ms + 1120);
-    g_assert_cmpint(pli_between(fixture, gives_up_ms + 1121, 3000), ==, gives_up_ms + 2240);
+    g_assert_cmpint(pli_between(fixture, gives_up_ms + 1121, 3000), ==, gives_up_ms + 1680);
+    g_assert_cmpint(pli_between(fixture, gives_up_ms + 1681, 4000), ==, gives_up_ms + 2240);
+    g_assert_cmpint(pli_between(fixture, gives_up_ms + 2241, 5000), ==, gives_up_ms + 3360);
     stop(fixture);
 }
 
