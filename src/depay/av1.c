@@ -2,6 +2,7 @@
 #include "depay/av1_header.h"
 #include "depay/depay_ops.h"
 
+#define FORBIDDEN_BIT 0x80
 #define MAX_LEB128 8
 
 typedef struct {
@@ -23,34 +24,12 @@ static void av1_begin(void *state)
     self->has_sequence = false;
 }
 
-/* An OBU as it came: its header is in front, with or without a size field. */
-typedef struct {
-    unsigned type;
-    size_t header_size; /* with the extension, without the size field */
-    bool has_size;
-    const uint8_t *payload;
-    size_t payload_size;
-} Obu;
-
-/* AV1 5.3.1, 5.3.2 */
+/* One OBU as it came, with or without a size field (AV1 5.3.1, 5.3.2). */
 static bool parse_obu(const uint8_t *data, size_t size, Obu *ret_obu)
 {
     ByteReader reader = byte_reader(data, size);
-    const uint8_t header = bytes_read_u8(&reader);
-    const bool has_extension = header & 0x04;
-    Obu obu = {.type = header >> 3 & 15, .has_size = header & 0x02};
-    obu.header_size = has_extension ? 2 : 1;
-    if (has_extension)
-        bytes_skip(&reader, 1);
-    obu.payload_size = bytes_left(&reader);
-    if (obu.has_size) {
-        obu.payload_size = (size_t)bytes_read_leb128(&reader);
-        if (obu.payload_size != bytes_left(&reader))
-            return false;
-    }
-    obu.payload = bytes_read_span(&reader, obu.payload_size);
-    *ret_obu = obu;
-    return !reader.failed && !(header & 0x80);
+    return obu_next(&reader, ret_obu) && bytes_left(&reader) == 0 &&
+           !(ret_obu->header[0] & FORBIDDEN_BIT);
 }
 
 static unsigned format_leb128(size_t value, uint8_t *out)

@@ -6,18 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* AV1 6.2.2 */
-typedef enum {
-    OBU_SEQUENCE_HEADER = 1,
-    OBU_TEMPORAL_DELIMITER = 2,
-    OBU_FRAME_HEADER = 3,
-    OBU_TILE_GROUP = 4,
-    OBU_METADATA = 5,
-    OBU_FRAME = 6,
-    OBU_REDUNDANT_FRAME_HEADER = 7,
-    OBU_TILE_LIST = 8,
-    OBU_PADDING = 15,
-} ObuType;
+#include "flow/obu.h"
 
 typedef struct {
     uint8_t profile;

@@ -12,7 +12,7 @@
 #define HOLD_MAX_NS (1500 * NS_PER_MS)
 /* A publisher who answers none makes nobody wait for what is missing. */
 #define HOLDING_PLIS 2
-#define LOSSY_TRIES 3
+#define LOSSY_TRIES 3 /* before it backs off where packets get lost */
 
 void keyframe_request_want(KeyframeRequest *request, int64_t due_ns)
 {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "flow/nal_units.h"
 #include "room/media_encoder.h"
 #include "room/packetizer.h"
 #include "room/test_sound.h"
@@ -45,12 +46,14 @@ static size_t wanted_size(const EmbeddedPublisher *publisher, bool is_key)
 /* Where the start code of the first slice is; SEI goes in front of it (H.264 7.4.1.2.3). */
 static size_t first_slice(const uint8_t *data, size_t size)
 {
-    for (size_t i = 0; i + 3 < size; i++) {
-        const bool is_start = data[i] == 0 && data[i + 1] == 0 && data[i + 2] == 1;
-        const uint8_t type = data[i + 3] & 31;
-        if (is_start && (type == SLICE_NAL || type == IDR_NAL)) {
-            return i > 0 && data[i - 1] == 0 ? i - 1 : i;
+    size_t end = 0; /* of the unit before */
+    NalUnit unit = nal_unit_first(data, size);
+    for (; unit.data != NULL; unit = nal_unit_next(&unit)) {
+        const uint8_t type = unit.size > 0 ? unit.data[0] & 31 : 0;
+        if (type == SLICE_NAL || type == IDR_NAL) {
+            return end;
         }
+        end = (size_t)(unit.data + unit.size - data);
     }
     return 0;
 }

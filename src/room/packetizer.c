@@ -5,42 +5,26 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
+#include "flow/nal_units.h"
+#include "flow/obu.h"
 
 #define MAX_NAL_UNITS 256u
 #define H264_STAP_A 24
 #define H264_FU_A 28
 #define H265_AP 48
 #define H265_FU 49
-#define OBU_TEMPORAL_DELIMITER 2
-#define OBU_SEQUENCE_HEADER 1
 
 typedef struct {
     const uint8_t *data;
     size_t size;
 } Span;
 
-/* Annex B byte stream -> NAL units without start codes and trailing zeros. */
 static unsigned split_annexb(const uint8_t *data, size_t size, Span *units, unsigned max)
 {
     unsigned count = 0;
-    size_t start = SIZE_MAX;
-    for (size_t i = 0; i + 3 <= size; i++) {
-        if (data[i] != 0 || data[i + 1] != 0 || data[i + 2] != 1) {
-            continue;
-        }
-        if (start != SIZE_MAX && count < max) {
-            units[count++] = (Span){data + start, i - start};
-        }
-        start = i + 3;
-        i += 2;
-    }
-    if (start != SIZE_MAX && start < size && count < max) {
-        units[count++] = (Span){data + start, size - start};
-    }
-    for (unsigned i = 0; i < count; i++) {
-        while (units[i].size > 0 && units[i].data[units[i].size - 1] == 0) {
-            units[i].size--;
-        }
+    NalUnit unit = nal_unit_first(data, size);
+    for (; unit.data != NULL && count < max; unit = nal_unit_next(&unit)) {
+        units[count++] = (Span){unit.data, unit.size};
     }
     return count;
 }
@@ -178,19 +162,15 @@ static size_t write_leb128(uint8_t *out, size_t value)
 static bool next_obu(ByteReader *reader, uint8_t *ret_header, size_t *ret_header_size,
                      Span *ret_body)
 {
-    if (bytes_left(reader) == 0) {
+    Obu obu;
+    if (!obu_next(reader, &obu)) {
         return false;
     }
-    const uint8_t first = bytes_read_u8(reader);
-    ret_header[0] = (uint8_t)(first & ~0x02);
-    *ret_header_size = 1;
-    if (first & 0x04) {
-        ret_header[(*ret_header_size)++] = bytes_read_u8(reader);
-    }
-    const size_t size = first & 0x02 ? (size_t)bytes_read_leb128(reader) : bytes_left(reader);
-    ret_body->data = bytes_read_span(reader, size);
-    ret_body->size = size;
-    return !reader->failed;
+    memcpy(ret_header, obu.header, obu.header_size);
+    ret_header[0] &= (uint8_t)~0x02;
+    *ret_header_size = obu.header_size;
+    *ret_body = (Span){obu.payload, obu.payload_size};
+    return true;
 }
 
 /* One OBU as an element of its own (W = 1), cut into as many packets as it needs. */

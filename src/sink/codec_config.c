@@ -7,7 +7,8 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "sink/nal_units.h"
+#include "flow/nal_units.h"
+#include "flow/obu.h"
 
 #define MAX_EXTRADATA 4096
 #define MP3_DELAY_SAMPLES 1105 /* of LAME and its decoder together */
@@ -78,21 +79,14 @@ static bool fill_sequence_header(AVCodecParameters *parameters, const Frame *fra
 {
     uint8_t buffer[MAX_EXTRADATA];
     ByteReader reader = byte_reader(frame->data, frame->size);
-    while (bytes_left(&reader) > 0 && !reader.failed) {
-        const uint8_t header = bytes_read_u8(&reader);
-        if ((header & 0x04) != 0)
-            bytes_skip(&reader, 1);
-        const size_t size =
-            (header & 0x02) != 0 ? (size_t)bytes_read_leb128(&reader) : bytes_left(&reader);
-        const uint8_t *payload = bytes_read_span(&reader, size);
-        if (payload == NULL)
-            return false;
-        if (((header >> 3) & 0x0f) != 1 || size > 0x7f)
+    Obu obu;
+    while (obu_next(&reader, &obu)) {
+        if (obu.type != OBU_SEQUENCE_HEADER || obu.payload_size > 0x7f)
             continue;
         ByteWriter bytes = byte_writer(buffer, sizeof buffer);
         bytes_write_u8(&bytes, 0x0a);
-        bytes_write_u8(&bytes, (uint8_t)size);
-        bytes_write_span(&bytes, payload, size);
+        bytes_write_u8(&bytes, (uint8_t)obu.payload_size);
+        bytes_write_span(&bytes, obu.payload, obu.payload_size);
         set_extradata(parameters, &bytes);
         return true;
     }

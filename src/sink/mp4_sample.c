@@ -4,7 +4,8 @@
 
 #include "base/bytes.h"
 #include "base/check.h"
-#include "sink/nal_units.h"
+#include "flow/nal_units.h"
+#include "flow/obu.h"
 
 static void add(Mp4Pieces *pieces, const uint8_t *data, size_t size, bool has_length)
 {
@@ -32,30 +33,26 @@ static size_t add_nal_units(const uint8_t *data, size_t size, Mp4Pieces *pieces)
     return bytes;
 }
 
-/* Temporal delimiter, redundant frame header, tile list, padding (AV1 6.2.2). */
+/* (AV1 6.2.2, AV1 in ISOBMFF 2.4) */
 static bool is_left_out(unsigned obu_type)
 {
-    return obu_type == 2 || obu_type == 7 || obu_type == 8 || obu_type == 15;
+    return obu_type == OBU_TEMPORAL_DELIMITER || obu_type == OBU_REDUNDANT_FRAME_HEADER ||
+           obu_type == OBU_TILE_LIST || obu_type == OBU_PADDING;
 }
 
+/* What is cut goes as it is. */
 static size_t add_obus(const uint8_t *data, size_t size, Mp4Pieces *pieces)
 {
     ByteReader reader = byte_reader(data, size);
     size_t bytes = 0;
-    while (bytes_left(&reader) > 0) {
+    while (bytes_left(&reader) > 0 && !reader.failed) {
+        Obu obu;
         const size_t begin = reader.position;
-        const uint8_t header = bytes_read_u8(&reader);
-        if ((header & 0x04) != 0)
-            bytes_skip(&reader, 1);
-        const bool has_size = (header & 0x02) != 0;
-        bytes_skip(&reader, has_size ? (size_t)bytes_read_leb128(&reader) : bytes_left(&reader));
-        const size_t end = reader.failed ? size : reader.position;
-        if (!is_left_out(header >> 3 & 0x0f)) {
-            add(pieces, data + begin, end - begin, false);
-            bytes += end - begin;
-        }
-        if (reader.failed)
-            break;
+        const size_t end = obu_next(&reader, &obu) ? reader.position : size;
+        if (is_left_out(obu.type))
+            continue;
+        add(pieces, data + begin, end - begin, false);
+        bytes += end - begin;
     }
     return bytes;
 }

@@ -11,6 +11,8 @@ int main(int argc, char **argv)
     encoder_settings_test_add();
     frame_test_add();
     ledger_test_add();
+    nal_units_test_add();
+    obu_test_add();
     outcome_test_add();
     return g_test_run();
 }

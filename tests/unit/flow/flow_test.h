@@ -7,4 +7,6 @@ void container_test_add(void);
 void encoder_settings_test_add(void);
 void frame_test_add(void);
 void ledger_test_add(void);
+void nal_units_test_add(void);
+void obu_test_add(void);
 void outcome_test_add(void);

@@ -1,4 +1,4 @@
-#include "sink/nal_units.h"
+#include "flow/nal_units.h"
 
 #include <string.h>
 
