@@ -15,6 +15,8 @@ struct BoundedQueue {
     pthread_cond_t changed; /* a frame came, or the end */
     pthread_cond_t room;    /* a frame went while somebody waited for it */
     bool is_room_wanted;
+    void (*room_wanted)(void *owner);
+    void *room_owner;
     bool ended;
     bool needs_keyframe;
     unsigned first;
@@ -176,6 +178,21 @@ static struct timespec after(int64_t max_ns)
                              .tv_nsec = until_ns % NS_PER_SECOND};
 }
 
+void bounded_queue_on_room_wanted(BoundedQueue *queue, void (*wanted)(void *owner), void *owner)
+{
+    pthread_mutex_lock(&queue->lock);
+    queue->room_wanted = wanted;
+    queue->room_owner = owner;
+    pthread_mutex_unlock(&queue->lock);
+}
+
+static void want_room(BoundedQueue *queue)
+{
+    queue->is_room_wanted = true;
+    if (queue->room_wanted != NULL)
+        queue->room_wanted(queue->room_owner);
+}
+
 bool bounded_queue_wait_room(BoundedQueue *queue, const Frame *frame, int64_t max_ns)
 {
     const struct timespec until = after(max_ns);
@@ -183,7 +200,7 @@ bool bounded_queue_wait_room(BoundedQueue *queue, const Frame *frame, int64_t ma
     int error = 0;
     pthread_mutex_lock(&queue->lock);
     while (!never_fits && !has_room(queue, frame) && !queue->ended && error == 0) {
-        queue->is_room_wanted = true;
+        want_room(queue);
         error = pthread_cond_timedwait(&queue->room, &queue->lock, &until);
     }
     queue->is_room_wanted = false;

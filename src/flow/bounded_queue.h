@@ -29,6 +29,10 @@ typedef enum { QUEUE_FRAME, QUEUE_EMPTY, QUEUE_END } QueueGet;
 /* Does not wait. The frame's reference is the caller's. */
 QueueGet bounded_queue_get(BoundedQueue *queue, Frame **ret_frame);
 
+/* Consumer: `wanted(owner)` is called whenever the producer begins to wait for room; on its thread,
+ * with the queue locked. */
+void bounded_queue_on_room_wanted(BoundedQueue *queue, void (*wanted)(void *owner), void *owner);
+
 /* Producer: waits so long at most until this frame has room; false when it was in vain. */
 bool bounded_queue_wait_room(BoundedQueue *queue, const Frame *frame, int64_t max_ns);
 

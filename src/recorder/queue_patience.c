@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 
-#define FRAME_NS (200 * NS_PER_MS) /* the writer looks four times as often */
+#define FRAME_NS (200 * NS_PER_MS) /* the writer comes at once, unless others hold it up */
 #define TURN_NS (500 * NS_PER_MS)
 
 void queue_patience_wait(QueuePatience *patience, BoundedQueue *queue, const Frame *frame)

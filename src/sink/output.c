@@ -112,6 +112,7 @@ static void on_add_track(void *owner, void *message)
 {
     Output *output = owner;
     Call *call = message;
+    bounded_queue_on_room_wanted(call->track.queue, sink_thread_hurry, output->thread);
     track_set_add(output->sink.set, &call->track, clock_monotonic_ns());
     free(call);
 }

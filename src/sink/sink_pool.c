@@ -168,6 +168,16 @@ void sink_thread_post(SinkThread *thread, MailboxFn run, void *owner, void *mess
     mailbox_post(thread->mailbox, run, owner, message);
 }
 
+static void on_hurry(void *owner, void *message)
+{
+    (void)owner, (void)message; /* it is awake */
+}
+
+void sink_thread_hurry(void *thread)
+{
+    sink_thread_post(thread, on_hurry, NULL, NULL);
+}
+
 void sink_thread_add(SinkThread *thread, SinkClient *client)
 {
     client->next = thread->clients;

@@ -23,6 +23,9 @@ SinkThread *sink_pool_finalizer(SinkPool *pool, const char *path);
 /* Any thread. */
 void sink_thread_post(SinkThread *thread, MailboxFn run, void *owner, void *message);
 
+/* Any thread: wakes the clients of this SinkThread now. */
+void sink_thread_hurry(void *thread);
+
 /* Its own thread; also out of wake(). */
 void sink_thread_add(SinkThread *thread, SinkClient *client);
 void sink_thread_remove(SinkThread *thread, SinkClient *client);

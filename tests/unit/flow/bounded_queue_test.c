@@ -235,6 +235,11 @@ static void *take_patiently(void *data)
     return NULL;
 }
 
+static void count_wanted(void *owner)
+{
+    ++*(unsigned *)owner;
+}
+
 /* Who waits for room takes none from others, as long as somebody reads. */
 static void test_wait_room(void)
 {
@@ -244,7 +249,10 @@ static void test_wait_room(void)
         bounded_queue_put(queue, new_frame(pool, false, i, 10));
     const int64_t begin_ns = clock_monotonic_ns();
     Frame *next = new_frame(pool, false, 3, 10);
+    unsigned wanted = 0;
+    bounded_queue_on_room_wanted(queue, count_wanted, &wanted);
     g_assert_false(bounded_queue_wait_room(queue, next, 20 * NS_PER_MS));
+    g_assert_cmpuint(wanted, ==, 1);
     frame_unref(next);
     g_assert_cmpint(clock_monotonic_ns() - begin_ns, >=, 20 * NS_PER_MS);
     pthread_t thread;
@@ -258,6 +266,7 @@ static void test_wait_room(void)
     next = new_frame(pool, false, 1000, 600);
     g_assert_true(bounded_queue_wait_room(queue, next, LONG_NS));
     frame_unref(next);
+    g_assert_cmpuint(wanted, <=, 998);
     pthread_join(thread, NULL);
     bounded_queue_free(queue);
     pool_unref(pool);

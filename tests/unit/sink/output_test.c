@@ -141,6 +141,27 @@ static void test_discard(void)
     test_output_free(test);
 }
 
+/* A backlog is written as fast as it comes, not a queue's worth each time the sink looks. */
+static void test_backlog(void)
+{
+    TestOutput *test = test_output_new(CONTAINER_MP4);
+    test->queue_items = 20;
+    test_output_add(test, CODEC_OPUS, false);
+    BoundedQueue *queue = test->tracks[0].queue;
+    int64_t waited_ns = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        Frame *frame = test_media_next(test->tracks[0].media, 3 * NS_PER_SECOND, false);
+        const int64_t begin_ns = clock_monotonic_ns();
+        g_assert_true(bounded_queue_wait_room(queue, frame, 2 * NS_PER_SECOND));
+        waited_ns += clock_monotonic_ns() - begin_ns;
+        g_assert_cmpuint(bounded_queue_put(queue, frame).dropped, ==, 0);
+    }
+    g_assert_cmpint(waited_ns, <, NS_PER_SECOND);
+    test_output_stop(test, true);
+    g_assert_cmpuint(test->result.tracks[0].frames, ==, 1000);
+    test_output_free(test);
+}
+
 /* What the file will be at most is told before it is finished. */
 static void test_final_bytes(void)
 {
@@ -159,6 +180,7 @@ void output_test_add(void)
     g_test_add_data_func("/output/held-until/picture", GINT_TO_POINTER(false), test_held_until);
     g_test_add_data_func("/output/held-until/with-sound", GINT_TO_POINTER(true), test_held_until);
     g_test_add_func("/output/discard", test_discard);
+    g_test_add_func("/output/backlog", test_backlog);
     g_test_add_func("/output/final-bytes", test_final_bytes);
     for (size_t i = 0; i < G_N_ELEMENTS(format_rows); i++) {
         g_autofree char *path = g_strdup_printf("/output/format/%s", format_rows[i].name);

@@ -60,6 +60,7 @@ TestOutput *test_output_new(Container container)
 {
     TestOutput *test = g_new0(TestOutput, 1);
     test->pool = pool_new(64U << 20);
+    test->queue_items = 4000;
     test->sink_pool = sink_pool_new(1);
     test->mailbox = mailbox_new();
     test->folder = test_folder_new();
@@ -106,7 +107,7 @@ void test_output_free(TestOutput *test)
 unsigned test_output_add(TestOutput *test, Codec codec, bool muted)
 {
     const unsigned id = test->track_count++;
-    test->tracks[id].queue = bounded_queue_new(codec_kind(codec), 4000, 32U << 20);
+    test->tracks[id].queue = bounded_queue_new(codec_kind(codec), test->queue_items, 32U << 20);
     test->tracks[id].media = test_media_new(test->pool, codec, 160, 96);
     const OutputTrack track = {.id = id,
                                .kind = codec_kind(codec),

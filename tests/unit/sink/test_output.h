@@ -18,6 +18,7 @@ typedef struct {
         TestMedia *media;
     } tracks[4];
     unsigned track_count;
+    unsigned queue_items; /* of the queues that follow */
 
     unsigned opened, started, keyframes_wanted, failed, track_failed;
     bool is_finished;
