@@ -11,48 +11,63 @@ enum { H265_FIRST_IRAP = 16, H265_LAST_IRAP = 21, H265_VPS = 32, H265_SPS = 33 }
 enum { H265_AGGREGATE = 48, H265_FRAGMENT = 49 };
 
 #define FRAGMENT_STARTS 0x80
+#define SETS_IN_FRONT 4 /* VPS, SPS, PPS, SEI, each in a packet of its own */
 
-/* A picture may have several slices: what begins with the first macroblock has the first bit of the
- * slice header set. */
-static bool is_h264_start(unsigned type, ByteReader *reader)
-{
-    return type == H264_SPS || (type == H264_IDR && (bytes_read_u8(reader) & 0x80) != 0);
-}
-
-static bool h264_starts(ByteReader *reader)
+/* Each returns the type of the NAL unit that the packet begins with, and reads past its header; 0
+ * is no start, and stands for a fragment from the middle. */
+static unsigned h264_first_unit(ByteReader *reader)
 {
     const unsigned type = bytes_read_u8(reader) & 31;
     if (type == H264_STAP_A) {
         bytes_skip(reader, 2);
-        return is_h264_start(bytes_read_u8(reader) & 31, reader);
+        return bytes_read_u8(reader) & 31;
     }
     if (type != H264_FU_A)
-        return is_h264_start(type, reader);
+        return type;
     const uint8_t fragment = bytes_read_u8(reader);
-    return (fragment & FRAGMENT_STARTS) != 0 && is_h264_start(fragment & 31, reader);
+    return (fragment & FRAGMENT_STARTS) != 0 ? fragment & 31 : 0;
 }
 
-static bool is_h265_start(unsigned type, ByteReader *reader)
+static unsigned h265_first_unit(ByteReader *reader)
 {
-    if (type == H265_VPS || type == H265_SPS)
-        return true;
-    return type >= H265_FIRST_IRAP && type <= H265_LAST_IRAP && (bytes_read_u8(reader) & 0x80) != 0;
-}
-
-static bool h265_starts(ByteReader *reader)
-{
-    const unsigned type = bytes_read_u8(reader) >> 1 & 63;
+    unsigned type = bytes_read_u8(reader) >> 1 & 63;
     bytes_skip(reader, 1);
     if (type == H265_AGGREGATE) {
         bytes_skip(reader, 2);
-        const unsigned first = bytes_read_u8(reader) >> 1 & 63;
+        type = bytes_read_u8(reader) >> 1 & 63;
         bytes_skip(reader, 1);
-        return is_h265_start(first, reader);
+        return type;
     }
     if (type != H265_FRAGMENT)
-        return is_h265_start(type, reader);
+        return type;
     const uint8_t fragment = bytes_read_u8(reader);
-    return (fragment & FRAGMENT_STARTS) != 0 && is_h265_start(fragment & 63, reader);
+    return (fragment & FRAGMENT_STARTS) != 0 ? fragment & 63 : 0;
+}
+
+/* A picture may have several slices: what begins with the first macroblock has the first bit of the
+ * slice header set. */
+static bool is_first_slice(ByteReader *reader)
+{
+    return (bytes_read_u8(reader) & 0x80) != 0;
+}
+
+static bool h264_starts(ByteReader *reader, unsigned *in_front)
+{
+    const unsigned type = h264_first_unit(reader);
+    if (type == H264_SPS)
+        return true;
+    *in_front = SETS_IN_FRONT;
+    return type == H264_IDR && is_first_slice(reader);
+}
+
+static bool h265_starts(ByteReader *reader, unsigned *in_front)
+{
+    const unsigned type = h265_first_unit(reader);
+    if (type == H265_VPS)
+        return true;
+    *in_front = SETS_IN_FRONT;
+    return type == H265_SPS ||
+           (type >= H265_FIRST_IRAP && type <= H265_LAST_IRAP && is_first_slice(reader));
 }
 
 /* Bit P of the frame (RFC 6386 9.1) says that it refers to others. */
@@ -69,14 +84,15 @@ static bool vp9_starts(ByteReader *reader)
            !descriptor.is_predicted && descriptor.spatial_id == 0;
 }
 
-bool keyframe_starts_with(const RtpPacket *packet, Codec codec)
+bool keyframe_starts_with(const RtpPacket *packet, Codec codec, unsigned *ret_in_front)
 {
     ByteReader reader = byte_reader(packet->payload, packet->payload_size);
     bool starts = false;
+    *ret_in_front = 0;
     if (codec == CODEC_H264)
-        starts = h264_starts(&reader);
+        starts = h264_starts(&reader, ret_in_front);
     else if (codec == CODEC_H265)
-        starts = h265_starts(&reader);
+        starts = h265_starts(&reader, ret_in_front);
     else if (codec == CODEC_VP8)
         starts = vp8_starts(&reader);
     else if (codec == CODEC_VP9)

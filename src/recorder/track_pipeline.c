@@ -32,6 +32,7 @@ struct TrackPipeline {
     bool head_known;     /* and told */
     int64_t head_end_ns; /* up to where it reaches */
     bool nacks_open;
+    uint32_t key_timestamp; /* of the key frame that has begun */
 
     InputWatch input_watch;
     uint32_t layer_length;     /* of the longer side; 0 = every picture is welcome */
@@ -335,30 +336,39 @@ static int64_t pli_deadline(const TrackPipeline *pipeline)
     return is_due ? request->due_ns : CLOCK_NEVER;
 }
 
-/* The packet with which the key frame begins that is waited for. */
+/* Where the key frame that is waited for begins. */
+typedef struct {
+    uint16_t sequence;
+    uint32_t timestamp;
+    unsigned in_front; /* packets in front of it that may be the frame's, too */
+} KeyframeStart;
+
 static bool begins_keyframe(const TrackPipeline *pipeline, const RtpPacket *packet,
-                            uint16_t *ret_sequence)
+                            KeyframeStart *ret_start)
 {
-    const KeyframeRequest *request = &pipeline->keyframes;
     RtpPacket original;
     Codec codec;
-    if (!request->is_wanted || request->has_begun ||
+    if (!pipeline->keyframes.is_wanted ||
         !receiver_original(pipeline->receiver, packet, &original, &codec) ||
-        !keyframe_starts_with(&original, codec))
+        !keyframe_starts_with(&original, codec, &ret_start->in_front))
         return false;
-    *ret_sequence = original.sequence;
-    return true;
+    ret_start->sequence = original.sequence;
+    ret_start->timestamp = original.timestamp;
+    return !pipeline->keyframes.has_begun || original.timestamp == pipeline->key_timestamp;
 }
 
 /* Nobody needs what is missing in front of the key frame, and behind it the server hears NACKs. */
-static void push_keyframe_start(TrackPipeline *pipeline, const RtpPacket *packet, uint16_t sequence)
+static void push_keyframe_start(TrackPipeline *pipeline, const RtpPacket *packet,
+                                const KeyframeStart *start)
 {
+    const bool had_begun = pipeline->keyframes.has_begun;
     keyframe_request_seen(&pipeline->keyframes, packet->arrival_ns);
     receiver_push(pipeline->receiver, packet);
     if (depayloader_waits_for_keyframe(pipeline->depayloader))
-        receiver_skip_to(pipeline->receiver, sequence);
-    if (pipeline->keyframes.server_is_deaf)
+        receiver_skip_to(pipeline->receiver, start->sequence, start->in_front);
+    if (had_begun || pipeline->keyframes.server_is_deaf)
         return;
+    pipeline->key_timestamp = start->timestamp;
     keyframe_request_begun(&pipeline->keyframes, packet->arrival_ns);
     receiver_ask_again(pipeline->receiver, packet->arrival_ns);
 }
@@ -367,9 +377,9 @@ int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet)
 {
     if (!pipeline->receiver)
         return CLOCK_NEVER;
-    uint16_t sequence = 0;
-    if (begins_keyframe(pipeline, packet, &sequence))
-        push_keyframe_start(pipeline, packet, sequence);
+    KeyframeStart start;
+    if (begins_keyframe(pipeline, packet, &start))
+        push_keyframe_start(pipeline, packet, &start);
     else
         receiver_push(pipeline->receiver, packet);
     const int64_t deadline_ns = receiver_advance(pipeline->receiver, packet->arrival_ns);

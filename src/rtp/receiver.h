@@ -53,9 +53,9 @@ void receiver_set_round_trip(Receiver *receiver, const RoundTrip *round_trip);
 bool receiver_original(const Receiver *receiver, const RtpPacket *packet, RtpPacket *ret_original,
                        Codec *ret_codec);
 
-/* Nobody needs what is missing before `sequence` any more: it is given up and the rest handed out.
- */
-void receiver_skip_to(Receiver *receiver, uint16_t sequence);
+/* Nobody needs what is missing before the frame of `sequence`, which is here: it is given up, and
+ * the rest handed out. So many packets in front of it may be that frame's, too. */
+void receiver_skip_to(Receiver *receiver, uint16_t sequence, unsigned in_front);
 
 /* The sender is deaf to NACKs until then: nothing is given up before. */
 void receiver_hold(Receiver *receiver, int64_t until_ns);

@@ -495,6 +495,55 @@ static void test_what_is_lost_before_the_key_frame(void)
     stop(fixture);
 }
 
+/* A packet of an H.264 key frame that consists of its parameter sets, the first half of its slice,
+ * the second half. */
+static void push_h264(Fixture *fixture, uint16_t sequence, unsigned part)
+{
+    static const uint8_t sets[] = {0x78, 0x00, 0x1a, 0x67, 0x64, 0x00, 0x1e, 0xac, 0xd9,
+                                   0x40, 0xa0, 0x2f, 0xf9, 0x70, 0x11, 0x00, 0x00, 0x03,
+                                   0x00, 0x01, 0x00, 0x00, 0x03, 0x00, 0x3c, 0x0f, 0x16,
+                                   0x2d, 0x96, 0x00, 0x04, 0x68, 0xeb, 0xe3, 0xcb};
+    static const uint8_t first[] = {0x7c, 0x85, 0x88, 0x84, 0x21};
+    static const uint8_t second[] = {0x7c, 0x45, 0x12, 0x34, 0x56};
+    const struct {
+        const uint8_t *bytes;
+        size_t size;
+    } parts[] = {{sets, sizeof sets}, {first, sizeof first}, {second, sizeof second}};
+    const unsigned frame = sequence - part;
+    const RtpPacket packet = {.payload = parts[part].bytes,
+                              .payload_size = parts[part].size,
+                              .ssrc = 0x1234,
+                              .timestamp = 1800 * frame,
+                              .sequence = sequence,
+                              .payload_type = 100,
+                              .marker = part == 2,
+                              .arrival_ns = START_NS + FRAME_NS * frame};
+    track_pipeline_push(fixture->pipeline, &packet);
+}
+
+/* The packet in front of the slice with which an H.264 key frame seems to begin is lost: it has the
+ * parameter sets, and is asked for and waited for. */
+static void test_parameter_sets_come_late(void)
+{
+    Fixture *fixture = fixture_new(TRACK_VIDEO);
+    static const ReceiverPayload payloads[] = {{100, CODEC_H264, 0}};
+    track_pipeline_bind(fixture->pipeline, 0x1234, 0, payloads, 1);
+    for (uint16_t i = 0; i < 3; i++)
+        push_h264(fixture, 1 + i, i);
+    g_assert_cmpuint(ledger_value(&fixture->counters.keyframes), ==, 1);
+    push_h264(fixture, 6, 2); /* what is left of another frame */
+    const int64_t pli_ms = pli_between(fixture, 80, 2000);
+    g_assert_cmpint(pli_ms, >, 0);
+    for (uint16_t i = 1; i < 3; i++)
+        push_h264(fixture, 50 + i, i);
+    plis_at(fixture, MS(1050));
+    g_assert_cmpuint(fixture->nacks, ==, 4); /* of 44: what may be its parameter sets */
+    push_h264(fixture, 50, 0);
+    g_assert_cmpuint(ledger_value(&fixture->counters.keyframes), ==, 2);
+    g_assert_cmpint(pli_between(fixture, 1100, 5000), ==, -1);
+    stop(fixture);
+}
+
 /* The last packet before a minute's mute is lost: that one is missed, and the two pictures that
  * refer to it, but none of the minute. */
 static void test_a_loss_before_a_mute(void)
@@ -602,6 +651,8 @@ void track_pipeline_test_add(void)
     g_test_add_func("/recorder/track-pipeline/patience_ends", test_patience_ends);
     g_test_add_func("/recorder/track-pipeline/pli", test_pli_after_the_last_nack);
     g_test_add_func("/recorder/track-pipeline/lost-before", test_what_is_lost_before_the_key_frame);
+    g_test_add_func("/recorder/track-pipeline/parameter-sets-come-late",
+                    test_parameter_sets_come_late);
     g_test_add_func("/recorder/track-pipeline/loss-before-a-mute", test_a_loss_before_a_mute);
     g_test_add_func("/recorder/track-pipeline/republication_is_no_gap",
                     test_a_republication_is_no_gap);

@@ -136,14 +136,35 @@ static void skips_to_a_key_frame(void)
     listener_media(listener, 3, 1);
     listener_media(listener, 6, 2);
     listener_media(listener, 8, 3);
-    receiver_skip_to(listener->receiver, 6);
+    receiver_skip_to(listener->receiver, 6, 0);
     listener_expect(listener, "1 3/1 6/2");
-    receiver_skip_to(listener->receiver, 9); /* not there yet */
-    receiver_skip_to(listener->receiver, 1); /* long past */
+    receiver_skip_to(listener->receiver, 9, 0); /* not there yet */
+    receiver_skip_to(listener->receiver, 1, 0); /* long past */
     listener_expect(listener, "");
     g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, 3);
     listener_retransmission(listener, 7, 4);
     listener_expect(listener, "7 8");
+    listener_free(listener);
+}
+
+/* What is missing directly in front may be the key frame's parameter sets, but not in front of a
+ * packet of another frame. */
+static void skips_to_what_may_be_the_frames(void)
+{
+    Listener *listener = listener_new(TRACK_VIDEO, 0);
+    listener_media(listener, 1, 0);
+    listener_media(listener, 4, 1);
+    listener_media(listener, 6, 2); /* of the same frame */
+    listener_media(listener, 7, 2);
+    receiver_skip_to(listener->receiver, 7, 4);
+    listener_expect(listener, "1 4/2");
+    listener_retransmission(listener, 5, 3);
+    listener_expect(listener, "5 6 7");
+    listener_media(listener, 15, 4);
+    receiver_skip_to(listener->receiver, 15, 4);
+    for (uint16_t sequence = 10; sequence < 15; sequence++)
+        listener_retransmission(listener, sequence, 5);
+    listener_expect(listener, "11/3 12 13 14 15");
     listener_free(listener);
 }
 
@@ -430,6 +451,7 @@ void receiver_test_add(void)
     g_test_add_func("/receiver/heeded", asks_when_the_server_heeds);
     g_test_add_func("/receiver/lateness", learns_how_late_packets_are);
     g_test_add_func("/receiver/skips", skips_to_a_key_frame);
+    g_test_add_func("/receiver/skips_to_what_may_be_the_frames", skips_to_what_may_be_the_frames);
     g_test_add_func("/receiver/unheard", tells_that_nobody_hears);
     g_test_add_func("/receiver/original", the_original_of_a_retransmission);
     g_test_add_func("/receiver/retransmission", a_retransmission_fills_its_hole);
