@@ -38,8 +38,8 @@ void keyframe_request_came(KeyframeRequest *request, int64_t arrival_ns, bool is
 /* NACKs get no answer: where the reason may be a PLI, another one is wanted now. */
 void keyframe_request_wake(KeyframeRequest *request, int64_t now_ns);
 
-/* True when a PLI is to be sent now. Where packets get lost it should go out twice, at once: if the
- * server heard the second behind the key frame, it would be deaf again. */
+/* True when a PLI is to be sent now. Where packets get lost it should go out more than once, at
+ * the same time: if the server heard it behind the key frame, it would be deaf again. */
 bool keyframe_request_take(KeyframeRequest *request, int64_t now_ns, bool is_lossy);
 
 /* The subscription is over, and with it what was asked for. */

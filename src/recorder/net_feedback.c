@@ -25,6 +25,18 @@ static void send_rtcp(NetSession *session, ByteWriter *rtcp)
     rtcp->failed = false;
 }
 
+/* Sealing changes the bytes, so each copy is sent from memory of its own. */
+static void send_repeatedly(NetSession *session, ByteWriter *rtcp)
+{
+    uint8_t buffer[RTCP_MAX_BYTES + PEER_TRAILER];
+    for (unsigned i = 1; i < PLI_REPETITIONS && rtcp->size > 0; i++) {
+        ByteWriter copy = byte_writer(buffer, RTCP_MAX_BYTES);
+        bytes_write_span(&copy, rtcp->data, rtcp->size);
+        send_rtcp(session, &copy);
+    }
+    send_rtcp(session, rtcp);
+}
+
 TrackPipeline *net_pipeline_at(const NetSession *session, unsigned index)
 {
     return index < session->net.pipelines->len ? session->net.pipelines->pdata[index] : NULL;
@@ -129,7 +141,7 @@ static int64_t send_feedback(NetSession *session, int64_t now_ns)
             track_pipeline_feedback(pipeline, now_ns, session->net.ssrc, &rtcp, &again);
         next_ns = MIN(next_ns, due_ns);
         send_rtcp(session, &rtcp);
-        send_rtcp(session, &again);
+        send_repeatedly(session, &again);
     }
     return next_ns;
 }

@@ -422,13 +422,13 @@ static void keep_seekable(TrackPipeline *pipeline, int64_t now_ns)
 static void write_pli(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc, ByteWriter *rtcp,
                       ByteWriter *again)
 {
-    const bool goes_twice = is_lossy(pipeline, now_ns);
+    const bool is_repeated = is_lossy(pipeline, now_ns);
     if (receiver_is_unheard(pipeline->receiver, now_ns))
         keyframe_request_wake(&pipeline->keyframes, now_ns);
-    if (!keyframe_request_take(&pipeline->keyframes, now_ns, goes_twice))
+    if (!keyframe_request_take(&pipeline->keyframes, now_ns, is_repeated))
         return;
     rtcp_write_pli(rtcp, own_ssrc, pipeline->ssrc);
-    if (goes_twice)
+    if (is_repeated)
         rtcp_write_pli(again, own_ssrc, pipeline->ssrc);
     ledger_add(&pipeline->config.counters->plis, 1);
 }

@@ -12,6 +12,10 @@
 
 #define LOSSY_NS (5 * NS_PER_SECOND)
 #define UNHEARD_NACKS 4
+/* Where a fifth of all packets is lost, a third of the NACKs that the server heeds bring nothing,
+ * and it heeds every other one: packets are asked for in vain twelve times only once in hundreds.
+ */
+#define FRACTION_A_PACKET 4 /* lost, of 256, for each packet that is asked for in vain */
 
 /* Of four times at which the server heeds, three are heard even where a fifth of all packets is
  * lost; asking twice in between, or else six times, makes a lost NACK cost little. */
@@ -65,15 +69,17 @@ void nack_pace_late(NackPace *pace, int64_t late_ns)
     pace->lateness_ns = max(pace->lateness_ns, late_ns + late_ns / 4);
 }
 
-void nack_pace_reported(NackPace *pace, bool has_time)
+void nack_pace_reported(NackPace *pace, bool has_time, uint8_t lost_fraction)
 {
+    pace->lost_fraction = lost_fraction;
     pace->is_shared = pace->is_shared || has_time;
     pace->lateness_ns -= pace->lateness_ns / 16;
 }
 
-void nack_pace_asked(NackPace *pace, int64_t now_ns)
+void nack_pace_asked(NackPace *pace, int64_t now_ns, unsigned packets)
 {
     pace->asked_ns = now_ns;
+    pace->unheard_packets += packets;
     if (pace->unheard++ == 0)
         pace->unheard_ns = now_ns;
 }
@@ -81,13 +87,15 @@ void nack_pace_asked(NackPace *pace, int64_t now_ns)
 void nack_pace_answered(NackPace *pace)
 {
     pace->unheard = 0;
+    pace->unheard_packets = 0;
 }
 
 bool nack_pace_is_unheard(const NackPace *pace, int64_t now_ns)
 {
     const int64_t patience_ns = HEEDS_AFTER_MAX_NS + 2 * round_trip_answer_ns(&pace->round_trip);
-    return pace->unheard >= UNHEARD_NACKS && now_ns - pace->unheard_ns >= patience_ns &&
-           now_ns - pace->asked_ns < patience_ns;
+    return pace->unheard >= UNHEARD_NACKS &&
+           pace->unheard_packets >= pace->lost_fraction / FRACTION_A_PACKET &&
+           now_ns - pace->unheard_ns >= patience_ns && now_ns - pace->asked_ns < patience_ns;
 }
 
 bool nack_pace_is_lossy(const NackPace *pace, int64_t now_ns)

@@ -23,10 +23,12 @@ NackTiming nack_timing(const RoundTrip *round_trip, int64_t lateness_ns, bool is
 typedef struct {
     RoundTrip round_trip;
     bool is_shared;
-    int64_t lateness_ns; /* with a margin; fades */
-    int64_t asked_ns;    /* when something was asked for last; 0 = never */
-    int64_t unheard_ns;  /* since when no NACK was answered */
-    unsigned unheard;    /* NACKs since then */
+    int64_t lateness_ns;      /* with a margin; fades */
+    int64_t asked_ns;         /* when something was asked for last; 0 = never */
+    int64_t unheard_ns;       /* since when no NACK was answered */
+    unsigned unheard;         /* NACKs since then */
+    unsigned unheard_packets; /* that they asked for */
+    uint8_t lost_fraction;    /* of 256, before anything was asked for again */
 } NackPace;
 
 NackTiming nack_pace_timing(const NackPace *pace);
@@ -35,9 +37,9 @@ NackTiming nack_pace_timing(const NackPace *pace);
 void nack_pace_late(NackPace *pace, int64_t late_ns);
 
 /* A receiver report went out; `has_time`: the server can tell the round trip from it. */
-void nack_pace_reported(NackPace *pace, bool has_time);
+void nack_pace_reported(NackPace *pace, bool has_time, uint8_t lost_fraction);
 
-void nack_pace_asked(NackPace *pace, int64_t now_ns);
+void nack_pace_asked(NackPace *pace, int64_t now_ns, unsigned packets);
 /* Also where NACKs are known not to be heard, so that they are not counted. */
 void nack_pace_answered(NackPace *pace);
 

@@ -425,7 +425,7 @@ unsigned receiver_take_nacks(Receiver *receiver, int64_t now_ns, uint16_t *seque
                                           now_ns, sequences, max);
     ledger_add(&receiver->config.counters->nacks, taken);
     if (taken > 0)
-        nack_pace_asked(&receiver->pace, now_ns);
+        nack_pace_asked(&receiver->pace, now_ns, taken);
     return taken;
 }
 
@@ -434,7 +434,7 @@ bool receiver_report_block(Receiver *receiver, int64_t now_ns, RtcpReportBlock *
     if (!receiver->is_started)
         return false;
     receive_statistics_report(&receiver->statistics, receiver->config.ssrc, now_ns, ret_block);
-    nack_pace_reported(&receiver->pace, ret_block->last_sr != 0);
+    nack_pace_reported(&receiver->pace, ret_block->last_sr != 0, ret_block->fraction_lost);
     update_timing(receiver);
     TrackCounters *counters = receiver->config.counters;
     ledger_add(&counters->expected, receiver->statistics.expected_last);

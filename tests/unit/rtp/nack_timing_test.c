@@ -110,8 +110,34 @@ static void near_the_bound(gconstpointer data)
     g_rand_free(server.chance);
 }
 
+/* When a server counts as deaf that answers none of the NACKs for so many packets each 52 ms. */
+static int64_t unheard_after_ms(unsigned packets, unsigned lost_percent)
+{
+    NackPace pace = {0};
+    round_trip_sample(&pace.round_trip, 50 * NS_PER_MS);
+    nack_pace_reported(&pace, true, (uint8_t)(256 * lost_percent / 100));
+    for (int64_t ms = 0; ms < 2000; ms++) {
+        if (ms % 52 == 0)
+            nack_pace_asked(&pace, ms * NS_PER_MS, packets);
+        if (nack_pace_is_unheard(&pace, ms * NS_PER_MS))
+            return ms;
+    }
+    return -1;
+}
+
+/* The more is lost, the more answers may be missing before that says anything. */
+static void unheard_for_its_loss(void)
+{
+    g_assert_cmpint(unheard_after_ms(1, 1), >=, 156);
+    g_assert_cmpint(unheard_after_ms(1, 1), <, 400);
+    g_assert_cmpint(unheard_after_ms(1, 10), <, 500);
+    g_assert_cmpint(unheard_after_ms(1, 20), >=, 11 * 52);
+    g_assert_cmpint(unheard_after_ms(4, 20), ==, unheard_after_ms(1, 1));
+}
+
 void nack_timing_test_add(void)
 {
+    g_test_add_func("/nack_timing/unheard_for_its_loss", unheard_for_its_loss);
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_test_add_data_func(rows[i].name, &rows[i], check_row);
     g_test_add_data_func("/nack_timing/bound_at_20_ms", GINT_TO_POINTER(20), near_the_bound);
