@@ -407,10 +407,19 @@ static void write_nacks(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ss
         rtcp_write_nack(rtcp, own_ssrc, pipeline->ssrc, sequences, count);
 }
 
-/* Browsers send key frames on request only; players need them to seek (design 7). */
-static void keep_seekable(TrackPipeline *pipeline, int64_t now_ns)
+/* Up to a quarter longer, by a random number: all subscribers of a track have its last key frame
+ * from the same moment, and if they asked for the next at the same moment, too, most would ask in
+ * vain. */
+static int64_t seek_interval_ns(const TrackPipeline *pipeline, uint32_t own_ssrc)
 {
     const int64_t interval_ns = pipeline->config.seek_interval_ns;
+    return interval_ns + interval_ns / 4 * (own_ssrc & 0xff) / 0x100;
+}
+
+/* Browsers send key frames on request only; players need them to seek (design 7). */
+static void keep_seekable(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc)
+{
+    const int64_t interval_ns = seek_interval_ns(pipeline, own_ssrc);
     const KeyframeRequest *request = &pipeline->keyframes;
     if (interval_ns <= 0 || request->last_keyframe_ns == 0 || request->is_wanted ||
         pipeline->nacks_open)
@@ -442,7 +451,7 @@ int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_
     pipeline->nacks_open = deadline_ns != CLOCK_NEVER;
     write_nacks(pipeline, now_ns, own_ssrc, rtcp);
     if (pipeline->config.kind == TRACK_VIDEO && !pause_gate_is_closed(pipeline->config.gate)) {
-        keep_seekable(pipeline, now_ns);
+        keep_seekable(pipeline, now_ns, own_ssrc);
         write_pli(pipeline, now_ns, own_ssrc, rtcp, again);
         receiver_hold(pipeline->receiver, keyframe_request_holds_until(&pipeline->keyframes));
     }

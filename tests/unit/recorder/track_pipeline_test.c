@@ -24,6 +24,7 @@ typedef struct {
     size_t sent_again; /* bytes of the last feedback that went out twice */
     unsigned nacks;    /* packets of them in the last feedback */
     int64_t waited_ns;
+    uint32_t own_ssrc;
 } Fixture;
 
 static void on_track(void *owner, unsigned track_id)
@@ -222,7 +223,7 @@ static uint64_t plis_at(Fixture *fixture, int64_t now_ns)
     ByteWriter rtcp = byte_writer(buffer, sizeof buffer);
     ByteWriter again = byte_writer(second, sizeof second);
     const uint64_t nacks = ledger_value(&fixture->counters.nacks);
-    track_pipeline_feedback(fixture->pipeline, now_ns, 1, &rtcp, &again);
+    track_pipeline_feedback(fixture->pipeline, now_ns, fixture->own_ssrc, &rtcp, &again);
     fixture->sent_again = again.size;
     fixture->nacks = (unsigned)(ledger_value(&fixture->counters.nacks) - nacks);
     return ledger_value(&fixture->counters.plis);
@@ -620,6 +621,24 @@ static void test_one_pli_a_seek_interval(void)
     stop(fixture);
 }
 
+/* Recorders of one track, which all have its last key frame from the same moment, do not ask for
+ * the next at the same moment. */
+static void test_each_asks_at_another_moment(void)
+{
+    static const uint32_t ssrcs[] = {0x12345600, 0x12345680, 0x123456ff};
+    static const int64_t asked_ms[] = {1000, 1125, 1250};
+    for (unsigned i = 0; i < G_N_ELEMENTS(ssrcs); i++) {
+        Fixture *fixture = fixture_new_seekable(TRACK_VIDEO, NS_PER_SECOND);
+        fixture->own_ssrc = ssrcs[i];
+        push_picture(fixture, 1, 640, 360);
+        for (uint16_t picture = 2; picture <= 51; picture++)
+            push_picture(fixture, picture, 0, 0);
+        const int64_t ms = pli_between(fixture, 980, 1400) - 20; /* the key frame came at 20 ms */
+        g_assert_cmpint(llabs(ms - asked_ms[i]), <=, 1);
+        stop(fixture);
+    }
+}
+
 /* The server heard a PLI for seeking too soon after somebody else's: it sends no key frame and is
  * deaf to NACKs. It is woken by another PLI, and what was missing comes after all. */
 static void test_wakes_a_deaf_server(void)
@@ -658,6 +677,7 @@ void track_pipeline_test_add(void)
                     test_a_republication_is_no_gap);
     g_test_add_func("/recorder/track-pipeline/crossing", test_a_key_frame_that_crosses);
     g_test_add_func("/recorder/track-pipeline/seek-interval", test_one_pli_a_seek_interval);
+    g_test_add_func("/recorder/track-pipeline/seek-moments", test_each_asks_at_another_moment);
     g_test_add_func("/recorder/track-pipeline/deaf-server", test_wakes_a_deaf_server);
     g_test_add_func("/recorder/track-pipeline/video-without-keyframe", test_video_without_keyframe);
     g_test_add_func("/recorder/track-pipeline/pause", test_pause);
