@@ -1,5 +1,7 @@
 #include "timing/media_clock.h"
 
+#include <stdlib.h>
+
 #include "base/check.h"
 #include "base/clock.h"
 #include "timing/ntp_alignment.h"
@@ -40,6 +42,7 @@
 #define PICTURE_TOLERANCE_NS (10 * NS_PER_MS)         /* of a leader, against arrival */
 #define PICTURE_WAITING_TOLERANCE_NS (40 * NS_PER_MS) /* reports are still to come */
 #define REPORTS_WAIT_NS (4 * NS_PER_SECOND) /* for them, so that the head is off by a constant */
+#define HEAD_MAX_NS (8 * NS_PER_SECOND)     /* what is found later was not so from the start */
 #define PICTURE_FOLLOWER_TOLERANCE_NS NS_PER_MS
 
 #define CATCH_UP_NS NS_PER_SECOND /* after the process stood still */
@@ -330,11 +333,14 @@ static void lead(Track *track, bool is_waiting, int64_t lowest_ns, int64_t media
                  int64_t now_ns)
 {
     const int64_t error_ns = lowest_ns + track->bias_ns - track->base_ns;
+    const int64_t age_ns = now_ns - track->registered_ns;
     if (track->kind == TRACK_VIDEO) {
-        if (is_waiting && now_ns - track->registered_ns < REPORTS_WAIT_NS)
+        if (is_waiting && age_ns < REPORTS_WAIT_NS)
             return;
         const int64_t tolerance_ns =
             is_waiting ? PICTURE_WAITING_TOLERANCE_NS : PICTURE_TOLERANCE_NS;
+        if (is_waiting && age_ns < HEAD_MAX_NS && llabs(error_ns) > tolerance_ns)
+            note_head(track, error_ns);
         track->base_ns += slew_picture(&track->slew, error_ns, tolerance_ns, media_step_ns);
     } else if (transit_filter_age(&track->transit, now_ns) >= SETTLED_NS) {
         move_sound(track, error_ns, SOUND_TOLERANCE_NS, media_step_ns, now_ns);
