@@ -3,6 +3,8 @@
 #include "base/check.h"
 #include "base/clock.h"
 
+#define SHARE_TRIES 4
+
 typedef struct {
     GSource source;
     NetPace *pace;
@@ -152,9 +154,41 @@ unsigned net_pace_count(const NetPace *pace)
     return pace->count;
 }
 
-void net_pace_drain(NetPace *pace)
+/* What came between the two is drained as well. */
+static bool drain_and_share(NetPace *pace, unsigned index)
 {
-    drain_sockets(pace, true);
+    for (unsigned i = 0; i < SHARE_TRIES; i++) {
+        NetSocket *socket = pace->sockets->pdata[index];
+        if (!socket)
+            return true;
+        pace->out.before_drain(pace->out.owner);
+        socket->drain(socket->owner);
+        socket = pace->sockets->pdata[index];
+        if (!socket || !socket->share || socket->share(socket->owner, true))
+            return true;
+    }
+    return false;
+}
+
+bool net_pace_begin_sharing(NetPace *pace)
+{
+    bool is_shared = true;
+    pace->is_draining = true;
+    for (unsigned i = 0; i < pace->sockets->len; i++)
+        is_shared &= drain_and_share(pace, i);
+    pace->is_draining = false;
+    if (pace->count < pace->sockets->len)
+        forget_removed(pace);
+    return is_shared;
+}
+
+void net_pace_end_sharing(NetPace *pace)
+{
+    for (unsigned i = 0; i < pace->sockets->len; i++) {
+        NetSocket *socket = pace->sockets->pdata[i];
+        if (socket->share)
+            socket->share(socket->owner, false);
+    }
 }
 
 void net_pace_add(NetPace *pace, NetSocket *socket)

@@ -8,12 +8,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Embedded in its owner, which sets the first three. */
+/* Embedded in its owner, which sets the first four. */
 typedef struct {
     int fd;
     void *owner;
     /* Reads what has come; true when that was not all. May add and remove sockets. */
     bool (*drain)(void *owner);
+    /* Somebody else is going to read it, who takes one datagram for each: false when what waits is
+     * not so yet. NULL: it always is. */
+    bool (*share)(void *owner, bool is_shared);
     unsigned index;
     gpointer tag; /* of the poll, while that is how it is read */
 } NetSocket;
@@ -33,8 +36,11 @@ void net_pace_remove(NetPace *pace, NetSocket *socket);
 
 unsigned net_pace_count(const NetPace *pace); /* of sockets */
 
-/* All of them, now. */
-void net_pace_drain(NetPace *pace);
+/* All of them are read now, and then others may read them; false: not this time. Each needs its
+ * end.
+ */
+bool net_pace_begin_sharing(NetPace *pace);
+void net_pace_end_sharing(NetPace *pace);
 
 /* For so many sockets; 0 = each as soon as something comes. */
 int64_t net_pace_interval_ns(unsigned sockets);

@@ -4,6 +4,7 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/check.h"
@@ -65,33 +66,103 @@ static bool is_check(const UdpPath *path, const uint8_t *data, size_t size)
            !(path->is_asking && stun_probe_is_answer(data, size, path->question_id));
 }
 
+/* What the kernel hands over at once: datagrams of one length, the last may be shorter. */
+typedef struct {
+    uint8_t *data;
+    size_t size, segment_size;
+    struct sockaddr_storage source;
+    socklen_t source_size;
+} Arrival;
+
+/* In one piece where the sender or a network card sent them so (udp(7), UDP_GRO). */
+static void set_coalescing(const UdpPath *path, bool is_on)
+{
+    const int value = is_on;
+    setsockopt(path->socket.fd, SOL_UDP, UDP_GRO, &value, sizeof value);
+}
+
+static size_t segment_size(struct msghdr *message, size_t size)
+{
+    int segment = 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(message); head; head = CMSG_NXTHDR(message, head)) {
+        if (head->cmsg_level == SOL_UDP && head->cmsg_type == UDP_GRO)
+            memcpy(&segment, CMSG_DATA(head), sizeof segment);
+    }
+    return segment > 0 ? (size_t)segment : size;
+}
+
+static bool receive(const UdpPath *path, Arrival *arrival)
+{
+    const NetBuffer buffer = net_thread_buffer(path->thread);
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    struct iovec place = {buffer.data, buffer.size};
+    struct msghdr message = {.msg_name = &arrival->source,
+                             .msg_namelen = sizeof arrival->source,
+                             .msg_iov = &place,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    const ssize_t size = recvmsg(path->socket.fd, &message, MSG_DONTWAIT);
+    if (size < 0)
+        return false;
+    arrival->data = buffer.data;
+    arrival->size = (size_t)size;
+    arrival->segment_size = segment_size(&message, (size_t)size);
+    arrival->source_size = message.msg_namelen;
+    return true;
+}
+
+/* How many datagrams; 0 when one of them ended the path. */
+static unsigned hand_on(UdpPath *path, const Arrival *arrival)
+{
+    bool is_gone = false;
+    unsigned count = 0;
+    size_t begin = 0;
+    path->is_gone = &is_gone;
+    do {
+        const size_t rest = arrival->size - begin;
+        const size_t size = rest < arrival->segment_size ? rest : arrival->segment_size;
+        uint8_t *data = arrival->data + begin;
+        if (is_check(path, data, size))
+            answer_check(path, data, size, &arrival->source, arrival->source_size);
+        else
+            path->out.datagram(path->out.owner, data, size);
+        begin += size;
+        count++;
+    } while (!is_gone && begin < arrival->size);
+    if (is_gone)
+        return 0;
+    path->is_gone = NULL;
+    return count;
+}
+
 static bool drain(void *owner)
 {
     UdpPath *path = owner;
-    const NetBuffer buffer = net_thread_buffer(path->thread);
-    struct sockaddr_storage source;
-    bool is_gone = false;
-    path->is_gone = &is_gone;
-    for (unsigned i = 0; i < DATAGRAMS_AT_ONCE; i++) {
-        socklen_t source_size = sizeof source;
-        const ssize_t size = recvfrom(path->socket.fd, buffer.data, buffer.size, MSG_DONTWAIT,
-                                      (struct sockaddr *)&source, &source_size);
-        if (size < 0) {
-            path->is_gone = NULL;
+    Arrival arrival;
+    for (unsigned taken = 0; taken < DATAGRAMS_AT_ONCE;) {
+        if (!receive(path, &arrival))
             return false;
-        }
-        if (is_remote(path, &source, source_size))
+        if (is_remote(path, &arrival.source, arrival.source_size))
             path->heard_ns = net_thread_now_ns(path->thread);
-        if (is_check(path, buffer.data, (size_t)size)) {
-            answer_check(path, buffer.data, (size_t)size, &source, source_size);
-            continue;
-        }
-        path->out.datagram(path->out.owner, buffer.data, (size_t)size);
-        if (is_gone)
+        const unsigned count = hand_on(path, &arrival);
+        if (count == 0)
             return false;
+        taken += count;
     }
-    path->is_gone = NULL;
     return true;
+}
+
+/* Without coalescing nobody would tell the parts of what had come before. */
+static bool share(void *owner, bool is_shared)
+{
+    const UdpPath *path = owner;
+    int waiting = 0;
+    set_coalescing(path, !is_shared);
+    if (!is_shared || ioctl(path->socket.fd, FIONREAD, &waiting) != 0 || waiting == 0)
+        return true;
+    set_coalescing(path, true);
+    return false;
 }
 
 UdpPath *udp_path_new(NetThread *thread, const UdpPathConfig *config, UdpPathOut out)
@@ -104,8 +175,9 @@ UdpPath *udp_path_new(NetThread *thread, const UdpPathConfig *config, UdpPathOut
     path->thread = thread;
     path->config = *config;
     path->out = out;
-    path->socket = (NetSocket){.fd = fd, .owner = path, .drain = drain};
+    path->socket = (NetSocket){.fd = fd, .owner = path, .drain = drain, .share = share};
     path->heard_ns = net_thread_now_ns(thread);
+    set_coalescing(path, true);
     net_thread_add_socket(thread, &path->socket);
     return path;
 }
@@ -117,6 +189,7 @@ void udp_path_free(UdpPath *path)
     if (path->is_gone)
         *path->is_gone = true;
     net_thread_remove_socket(path->thread, &path->socket);
+    set_coalescing(path, false);
     close(path->socket.fd);
     free(path);
 }

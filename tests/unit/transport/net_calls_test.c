@@ -3,6 +3,7 @@
  * that the libraries' count too. */
 #include <arpa/inet.h>
 #include <glib.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <string.h>
@@ -17,6 +18,8 @@
 #define MOST 200
 #define CONNECTIONS 50
 #define PACKETS_PER_MS 13 /* of all of them: 2 Mbit/s of video and some sound each */
+#define PACKET_SIZE 1000
+#define RUN_MAX 5 /* as many as a picture has, and whole runs in PACKETS */
 #define PACKETS (1000 * PACKETS_PER_MS)
 #define CATCHES_UP_MS 20 /* more would not fit into the sockets */
 #define PATIENCE_S 20
@@ -25,11 +28,10 @@
 
 static _Thread_local unsigned calls;
 
-REPLACES_LIBC ssize_t recvfrom(int fd, void *buffer, size_t size, int flags,
-                               struct sockaddr *source, socklen_t *source_size)
+REPLACES_LIBC ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     calls++;
-    return syscall(SYS_recvfrom, fd, buffer, size, flags, source, source_size);
+    return syscall(SYS_recvmsg, fd, message, flags);
 }
 
 REPLACES_LIBC int poll(struct pollfd *fds, nfds_t count, int timeout_ms)
@@ -50,6 +52,7 @@ typedef struct {
     UdpPath *paths[MOST];
     int fds[MOST], senders[MOST];
     unsigned count;
+    unsigned run;                                        /* packets that are sent as one */
     unsigned sent, received, calls_before, calls_needed; /* the net thread's */
     NetTimer watch;
     int64_t watched_ns;
@@ -71,15 +74,20 @@ static void tell(Office *office)
  * machine takes as much time from who sends as from who receives. */
 static void send_some(void *owner)
 {
-    static const uint8_t packet[1000] = {0x80, 96};
+    static const uint8_t packets[RUN_MAX][PACKET_SIZE] = {
+        {0x80, 96}, {0x80, 96}, {0x80, 96}, {0x80, 96}, {0x80, 96}};
     Office *office = owner;
     const int64_t now_ns = clock_monotonic_ns();
     const int64_t passed_ns = MIN(now_ns - office->watched_ns, CATCHES_UP_MS * NS_PER_MS);
     const unsigned due = (unsigned)(passed_ns * PACKETS_PER_MS / NS_PER_MS);
     office->watched_ns = now_ns;
-    for (unsigned i = 0; i < due && office->sent < PACKETS; i++, office->sent++)
-        g_assert_cmpint(send(office->senders[office->sent % CONNECTIONS], packet, sizeof packet, 0),
-                        ==, sizeof packet);
+    const ssize_t size = office->run * PACKET_SIZE;
+    for (unsigned i = 0; i < due && office->sent < PACKETS; i += office->run) {
+        const unsigned turn = office->sent / office->run;
+        g_assert_cmpint(send(office->senders[turn % CONNECTIONS], packets, (size_t)size, 0), ==,
+                        size);
+        office->sent += office->run;
+    }
     if (office->sent < PACKETS)
         net_timers_set(net_thread_timers(office->thread), &office->watch, now_ns + NS_PER_MS);
 }
@@ -116,6 +124,9 @@ static void open_paths(void *owner, void *message)
         office->fds[i] = bind_socket(&here);
         office->senders[i] = bind_socket(&there);
         g_assert_cmpint(connect(office->senders[i], (struct sockaddr *)&here, sizeof here), ==, 0);
+        const int segment = PACKET_SIZE;
+        g_assert_cmpint(
+            setsockopt(office->senders[i], SOL_UDP, UDP_SEGMENT, &segment, sizeof segment), ==, 0);
         UdpPathConfig config = {
             .fd = office->fds[i], .remote_size = sizeof there, .ufrag = "ours", .pwd = "password"};
         memcpy(&config.remote, &there, sizeof there);
@@ -187,11 +198,25 @@ static void office_free(Office *office)
 static void test_calls(void)
 {
     Office *office = office_new(CONNECTIONS);
+    office->run = 1;
     run_on_net(office, start_sending);
     const double per_thousand = office->calls_needed * 1000.0 / PACKETS;
     g_test_message("%.0f calls per 1,000 packets", per_thousand);
     g_assert_cmpfloat(per_thousand, >=, 1000); /* they are seen */
     g_assert_cmpfloat(per_thousand, <=, 1700);
+    office_free(office);
+}
+
+/* One for all packets that are sent as one. */
+static void test_calls_for_runs(void)
+{
+    Office *office = office_new(CONNECTIONS);
+    office->run = RUN_MAX;
+    run_on_net(office, start_sending);
+    const double per_thousand = office->calls_needed * 1000.0 / PACKETS;
+    g_test_message("%.0f calls per 1,000 packets", per_thousand);
+    g_assert_cmpfloat(per_thousand, >=, 1000 / RUN_MAX);
+    g_assert_cmpfloat(per_thousand, <=, 900);
     office_free(office);
 }
 
@@ -245,6 +270,7 @@ int main(int argc, char **argv)
     static const unsigned counts[] = {1, 15, 16, 50, 200};
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/net_calls/many", test_calls);
+    g_test_add_func("/net_calls/runs", test_calls_for_runs);
     for (unsigned i = 0; i < G_N_ELEMENTS(counts); i++) {
         g_autofree char *name = g_strdup_printf("/net_calls/idle/%u", counts[i]);
         g_test_add_data_func(name, GUINT_TO_POINTER(counts[i]), test_idle);

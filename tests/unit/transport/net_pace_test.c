@@ -25,7 +25,8 @@ struct Line {
     int far_end;
     unsigned sent, received, drains;
     unsigned at_once; /* datagrams in a drain; 0 = all */
-    bool is_added;
+    bool is_added, is_shared;
+    unsigned refusals;       /* to be shared */
     void (*act)(Line *line); /* in a drain that has read something */
     Line *other;
 };
@@ -249,10 +250,47 @@ static void test_drain_now(void)
         Line *lines = lines_new(&desk, counts[i]);
         lines_add(lines, counts[i]);
         lines_send(lines, counts[i], 1);
-        net_pace_drain(desk.pace);
+        g_assert_true(net_pace_begin_sharing(desk.pace));
+        net_pace_end_sharing(desk.pace);
         g_assert_true(have_all(lines, counts[i]));
         g_assert_cmpuint(desk.told, ==, counts[i]);
         lines_free(lines, counts[i]);
+        desk_clear(&desk);
+    }
+}
+
+static bool on_share(void *owner, bool is_shared)
+{
+    Line *line = owner;
+    line->is_shared = is_shared;
+    if (!is_shared || line->refusals == 0)
+        return true;
+    line->is_shared = false;
+    line->refusals--;
+    line_send(line); /* what came meanwhile, and is drained before the next try */
+    return false;
+}
+
+/* One that still has something is tried again, and after a few times nobody else reads then. */
+static void test_sharing(void)
+{
+    static const unsigned refusals[] = {0, 3, 4};
+    for (unsigned i = 0; i < G_N_ELEMENTS(refusals); i++) {
+        Desk desk;
+        desk_init(&desk);
+        Line *lines = lines_new(&desk, 3);
+        lines[1].socket.share = lines[2].socket.share = on_share;
+        lines[2].refusals = refusals[i];
+        lines_add(lines, 3);
+        lines_send(lines, 3, 2);
+        g_assert_cmpint(net_pace_begin_sharing(desk.pace), ==, refusals[i] < 4);
+        g_assert_cmpuint(lines[2].received, ==, 2 + MIN(refusals[i], 3));
+        g_assert_true(lines[1].is_shared);
+        g_assert_cmpint(lines[2].is_shared, ==, refusals[i] < 4);
+        net_pace_end_sharing(desk.pace);
+        g_assert_false(lines[1].is_shared || lines[2].is_shared);
+        wait_for_all(lines, 3);
+        lines_free(lines, 3);
         desk_clear(&desk);
     }
 }
@@ -453,6 +491,7 @@ void net_pace_test_add(void)
     g_test_add_func("/net_pace/poll", test_poll);
     g_test_add_func("/net_pace/every_datagram", test_every_datagram);
     g_test_add_func("/net_pace/drain_now", test_drain_now);
+    g_test_add_func("/net_pace/sharing", test_sharing);
     g_test_add_data_func("/net_pace/bounded_turns/16", GUINT_TO_POINTER(16), test_bounded_turns);
     g_test_add_data_func("/net_pace/bounded_turns/50", GUINT_TO_POINTER(50), test_bounded_turns);
     g_test_add_data_func("/net_pace/bounded_turns/200", GUINT_TO_POINTER(200), test_bounded_turns);

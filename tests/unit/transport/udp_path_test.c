@@ -1,6 +1,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <glib.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <string.h>
 #include <time.h>
@@ -25,6 +26,7 @@ typedef struct {
     int fd, former, other;
     struct sockaddr_in address; /* of `fd` */
     bool frees_itself;
+    bool read_beside; /* under the lock */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     GPtrArray *datagrams; /* of GBytes*, under the lock */
@@ -313,6 +315,99 @@ static void test_send_runs(void)
     way_free(way);
 }
 
+/* ---- datagrams that come as one ---- */
+
+#define PARTS 6
+#define PART_SIZE 1200
+#define LAST_SIZE 700
+
+/* The kernel keeps what is sent as one in one piece as long as it may. */
+static void send_as_one(const Way *way, int from)
+{
+    static uint8_t bytes[PARTS * PART_SIZE];
+    const int segment = PART_SIZE, none = 0;
+    for (unsigned i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(0x80 + i / PART_SIZE);
+    g_assert_cmpint(setsockopt(from, SOL_UDP, UDP_SEGMENT, &segment, sizeof segment), ==, 0);
+    send_to(way, from, bytes, sizeof bytes - PART_SIZE + LAST_SIZE);
+    g_assert_cmpint(setsockopt(from, SOL_UDP, UDP_SEGMENT, &none, sizeof none), ==, 0);
+}
+
+static void expect_part(const uint8_t *data, size_t size, unsigned part)
+{
+    g_assert_cmpuint(size, ==, part == PARTS - 1 ? LAST_SIZE : PART_SIZE);
+    for (size_t i = 0; i < size; i++)
+        g_assert_cmpuint(data[i], ==, 0x80 + part);
+}
+
+static void expect_parts(Way *way, unsigned first)
+{
+    expect_count(way, first + PARTS);
+    pthread_mutex_lock(&way->lock);
+    for (unsigned i = 0; i < PARTS; i++) {
+        gsize size;
+        const uint8_t *data = g_bytes_get_data(way->datagrams->pdata[first + i], &size);
+        expect_part(data, size, i);
+    }
+    pthread_mutex_unlock(&way->lock);
+}
+
+static bool is_coalescing(const Way *way)
+{
+    int value = 0;
+    socklen_t size = sizeof value;
+    g_assert_cmpint(getsockopt(way->fd, SOL_UDP, UDP_GRO, &value, &size), ==, 0);
+    return value != 0;
+}
+
+static void test_come_as_one(void)
+{
+    Way *way = way_new();
+    for (unsigned i = 0; i < 3; i++) {
+        send_as_one(way, i == 1 ? way->other : way->former);
+        expect_parts(way, i * PARTS);
+    }
+    g_assert_true(is_coalescing(way));
+    way_run(way, close_path, NULL);
+    g_assert_false(is_coalescing(way));
+    way_free(way);
+}
+
+/* libnice, which reads the socket too, and takes each piece for one datagram. */
+static gboolean read_beside(gpointer owner)
+{
+    Way *way = owner;
+    uint8_t data[65536];
+    send_as_one(way, way->former);
+    for (unsigned i = 0; i < PARTS; i++) {
+        const ssize_t size = recv(way->fd, data, sizeof data, 0);
+        g_assert_cmpint(size, >, 0);
+        expect_part(data, (size_t)size, i);
+    }
+    pthread_mutex_lock(&way->lock);
+    way->read_beside = true;
+    pthread_cond_broadcast(&way->changed);
+    pthread_mutex_unlock(&way->lock);
+    return G_SOURCE_REMOVE;
+}
+
+static void test_read_beside(void)
+{
+    Way *way = way_new();
+    GSource *beside = g_idle_source_new();
+    g_source_set_callback(beside, read_beside, way, NULL);
+    g_source_attach(beside, net_thread_slow_context(way->thread));
+    pthread_mutex_lock(&way->lock);
+    while (!way->read_beside)
+        pthread_cond_wait(&way->changed, &way->lock);
+    pthread_mutex_unlock(&way->lock);
+    send_as_one(way, way->former);
+    expect_parts(way, 0);
+    g_assert_true(is_coalescing(way));
+    g_source_unref(beside);
+    way_free(way);
+}
+
 /* ---- checks ---- */
 
 static void test_checks(void)
@@ -545,6 +640,8 @@ void udp_path_test_add(void)
     g_test_add_func("/udp_path/datagrams", test_datagrams);
     g_test_add_func("/udp_path/send_many", test_send_many);
     g_test_add_func("/udp_path/send_runs", test_send_runs);
+    g_test_add_func("/udp_path/come_as_one", test_come_as_one);
+    g_test_add_func("/udp_path/read_beside", test_read_beside);
     g_test_add_func("/udp_path/checks", test_checks);
     g_test_add_func("/udp_path/strangers", test_strangers);
     g_test_add_func("/udp_path/other_messages", test_other_messages);
