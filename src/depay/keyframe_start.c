@@ -84,15 +84,15 @@ static bool vp9_starts(ByteReader *reader)
            !descriptor.is_predicted && descriptor.spatial_id == 0;
 }
 
-bool keyframe_starts_with(const RtpPacket *packet, Codec codec, unsigned *ret_in_front)
+bool keyframe_starts_with(const RtpPacket *packet, Codec codec, KeyframeStart *ret_start)
 {
     ByteReader reader = byte_reader(packet->payload, packet->payload_size);
     bool starts = false;
-    *ret_in_front = 0;
+    *ret_start = (KeyframeStart){packet->sequence, packet->timestamp, 0};
     if (codec == CODEC_H264)
-        starts = h264_starts(&reader, ret_in_front);
+        starts = h264_starts(&reader, &ret_start->in_front);
     else if (codec == CODEC_H265)
-        starts = h265_starts(&reader, ret_in_front);
+        starts = h265_starts(&reader, &ret_start->in_front);
     else if (codec == CODEC_VP8)
         starts = vp8_starts(&reader);
     else if (codec == CODEC_VP9)

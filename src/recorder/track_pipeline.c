@@ -336,13 +336,7 @@ static int64_t pli_deadline(const TrackPipeline *pipeline)
     return is_due ? request->due_ns : CLOCK_NEVER;
 }
 
-/* Where the key frame that is waited for begins. */
-typedef struct {
-    uint16_t sequence;
-    uint32_t timestamp;
-    unsigned in_front; /* packets in front of it that may be the frame's, too */
-} KeyframeStart;
-
+/* The key frame that is waited for begins with it. */
 static bool begins_keyframe(const TrackPipeline *pipeline, const RtpPacket *packet,
                             KeyframeStart *ret_start)
 {
@@ -350,10 +344,8 @@ static bool begins_keyframe(const TrackPipeline *pipeline, const RtpPacket *pack
     Codec codec;
     if (!pipeline->keyframes.is_wanted ||
         !receiver_original(pipeline->receiver, packet, &original, &codec) ||
-        !keyframe_starts_with(&original, codec, &ret_start->in_front))
+        !keyframe_starts_with(&original, codec, ret_start))
         return false;
-    ret_start->sequence = original.sequence;
-    ret_start->timestamp = original.timestamp;
     return !pipeline->keyframes.has_begun || original.timestamp == pipeline->key_timestamp;
 }
 
@@ -407,19 +399,13 @@ static void write_nacks(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ss
         rtcp_write_nack(rtcp, own_ssrc, pipeline->ssrc, sequences, count);
 }
 
-/* Up to a quarter longer, by a random number: all subscribers of a track have its last key frame
- * from the same moment, and if they asked for the next at the same moment, too, most would ask in
- * vain. */
-static int64_t seek_interval_ns(const TrackPipeline *pipeline, uint32_t own_ssrc)
-{
-    const int64_t interval_ns = pipeline->config.seek_interval_ns;
-    return interval_ns + interval_ns / 4 * (own_ssrc & 0xff) / 0x100;
-}
-
-/* Browsers send key frames on request only; players need them to seek (design 7). */
+/* Browsers send key frames on request only; players need them to seek (design 7). Each asks up to a
+ * quarter later, by a random number: all subscribers of a track have its last key frame from the
+ * same moment, and who asks when others do asks in vain. */
 static void keep_seekable(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc)
 {
-    const int64_t interval_ns = seek_interval_ns(pipeline, own_ssrc);
+    const int64_t least_ns = pipeline->config.seek_interval_ns;
+    const int64_t interval_ns = least_ns + least_ns / 4 * (own_ssrc & 0xff) / 0x100;
     const KeyframeRequest *request = &pipeline->keyframes;
     if (interval_ns <= 0 || request->last_keyframe_ns == 0 || request->is_wanted ||
         pipeline->nacks_open)

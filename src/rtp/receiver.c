@@ -195,7 +195,6 @@ static void count_media(Receiver *receiver, const RtpPacket *packet)
     ledger_add(&counters->bytes, packet->payload_size);
 }
 
-/* For what is missing from now on. */
 static void update_timing(Receiver *receiver)
 {
     const NackTiming timing = nack_pace_timing(&receiver->pace);
@@ -462,26 +461,13 @@ bool receiver_original(const Receiver *receiver, const RtpPacket *packet, RtpPac
     return payload_table_codec(&receiver->payloads, ret_original, ret_codec);
 }
 
-/* Of another frame: what is in front of it is so, too. */
-static bool is_of_other_frame(const Receiver *receiver, int64_t sequence, uint32_t timestamp)
-{
-    Codec codec;
-    return reorder_place(receiver->reorder, sequence) == PLACE_HELD &&
-           reorder_packet(receiver->reorder, sequence, &codec)->timestamp != timestamp;
-}
-
 void receiver_skip_to(Receiver *receiver, uint16_t sequence, unsigned in_front)
 {
-    int64_t place = sequence_extend(receiver->highest, sequence);
-    if (!is_waiting(receiver) || place <= receiver->next || place > receiver->highest ||
-        reorder_place(receiver->reorder, place) != PLACE_HELD)
-        return;
-    Codec codec;
-    const uint32_t timestamp = reorder_packet(receiver->reorder, place, &codec)->timestamp;
-    while (in_front-- > 0 && place > receiver->next &&
-           !is_of_other_frame(receiver, place - 1, timestamp))
-        place--;
-    advance_to(receiver, place);
+    const int64_t place = sequence_extend(receiver->highest, sequence);
+    if (is_waiting(receiver) && place > receiver->next && place <= receiver->highest &&
+        reorder_place(receiver->reorder, place) == PLACE_HELD)
+        advance_to(receiver,
+                   reorder_frame_begin(receiver->reorder, place, receiver->next, in_front));
 }
 
 void receiver_hold(Receiver *receiver, int64_t until_ns)

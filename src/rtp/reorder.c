@@ -128,6 +128,18 @@ const RtpPacket *reorder_packet(const Reorder *reorder, int64_t sequence, Codec 
     return &place->packet;
 }
 
+int64_t reorder_frame_begin(const Reorder *reorder, int64_t sequence, int64_t lowest,
+                            unsigned in_front)
+{
+    const uint32_t timestamp = place_of(reorder, sequence)->packet.timestamp;
+    for (; in_front > 0 && sequence > lowest; in_front--, sequence--) {
+        const Place *before = place_of(reorder, sequence - 1);
+        if (before->state == PLACE_HELD && before->packet.timestamp != timestamp)
+            break;
+    }
+    return sequence;
+}
+
 void reorder_clear(Reorder *reorder, int64_t sequence)
 {
     if (reorder->taken == 0)

@@ -35,5 +35,10 @@ void reorder_mark_nothing(Reorder *reorder, int64_t sequence);
 /* What reorder_hold() kept; valid until reorder_clear() of its place. */
 const RtpPacket *reorder_packet(const Reorder *reorder, int64_t sequence, Codec *ret_codec);
 
+/* Where the frame begins of which reorder_hold() kept that packet: at most `in_front` places
+ * before, not before `lowest`, and behind a packet of another frame. */
+int64_t reorder_frame_begin(const Reorder *reorder, int64_t sequence, int64_t lowest,
+                            unsigned in_front);
+
 /* Makes the place missing again, for the sequence one window later. */
 void reorder_clear(Reorder *reorder, int64_t sequence);

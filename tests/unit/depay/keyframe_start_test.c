@@ -59,10 +59,10 @@ static void check_row(gconstpointer data)
     const Row *row = data;
     uint8_t *copy = g_memdup2(row->bytes, row->size);
     const RtpPacket packet = {.payload = copy, .payload_size = row->size};
-    unsigned in_front = 99;
-    g_assert_cmpint(keyframe_starts_with(&packet, row->codec, &in_front), ==, row->starts);
+    KeyframeStart start = {.in_front = 99};
+    g_assert_cmpint(keyframe_starts_with(&packet, row->codec, &start), ==, row->starts);
     if (row->starts)
-        g_assert_cmpuint(in_front, ==, row->in_front);
+        g_assert_cmpuint(start.in_front, ==, row->in_front);
     g_free(copy);
 }
 
