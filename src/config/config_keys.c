@@ -41,8 +41,7 @@ static const ConfigKey keys[] = {
      "to find back into the room after the connection was lost", false, CONFIG_DURATION,
      offsetof(Config, reconnect_ns), 100, 24 * HOUR_MS},
     {"timeouts.seek_interval", "ROOMTAPE_TIMEOUTS_SEEK_INTERVAL", "10s",
-     "between key frames that are asked for so that the file can be searched, up to a quarter "
-     "more; 0: never",
+     "between key frames asked for so that files can be searched, up to a quarter more; 0: never",
      false, CONFIG_DURATION, offsetof(Config, seek_interval_ns), 0, 24 * HOUR_MS},
 
     {"queues.video_max_items", "ROOMTAPE_QUEUES_VIDEO_MAX_ITEMS", "60",
