@@ -5,7 +5,7 @@
 #include "depay/vp9_descriptor.h"
 
 /* RFC 6184 table 1 */
-enum { H264_IDR = 5, H264_SPS = 7, H264_STAP_A = 24, H264_FU_A = 28 };
+enum { H264_IDR = 5, H264_SPS = 7, H264_AUD = 9, H264_STAP_A = 24, H264_FU_A = 28 };
 /* H.265 table 7-1, RFC 7798 4.4 */
 enum { H265_FIRST_IRAP = 16, H265_LAST_IRAP = 21, H265_VPS = 32, H265_SPS = 33 };
 enum { H265_AGGREGATE = 48, H265_FRAGMENT = 49 };
@@ -13,15 +13,24 @@ enum { H265_AGGREGATE = 48, H265_FRAGMENT = 49 };
 #define FRAGMENT_STARTS 0x80
 #define SETS_IN_FRONT 4 /* VPS, SPS, PPS, SEI, each in a packet of its own */
 
+/* The first but an access unit delimiter, which some senders put in front of the parameter sets. */
+static unsigned h264_first_aggregated(ByteReader *reader)
+{
+    const uint16_t size = bytes_read_u16(reader);
+    const unsigned type = bytes_read_u8(reader) & 31;
+    if (type != H264_AUD || size == 0)
+        return type;
+    bytes_skip(reader, size - 1u + 2u); /* and the next one's size */
+    return bytes_read_u8(reader) & 31;
+}
+
 /* Each returns the type of the NAL unit that the packet begins with, and reads past its header; 0
  * is no start, and stands for a fragment from the middle. */
 static unsigned h264_first_unit(ByteReader *reader)
 {
     const unsigned type = bytes_read_u8(reader) & 31;
-    if (type == H264_STAP_A) {
-        bytes_skip(reader, 2);
-        return bytes_read_u8(reader) & 31;
-    }
+    if (type == H264_STAP_A)
+        return h264_first_aggregated(reader);
     if (type != H264_FU_A)
         return type;
     const uint8_t fragment = bytes_read_u8(reader);

@@ -60,11 +60,12 @@ int64_t track_pipeline_push(TrackPipeline *pipeline, const RtpPacket *packet);
 void track_pipeline_sender_report(TrackPipeline *pipeline, const RtcpSenderReport *report,
                                   int64_t now_ns);
 
+#define PLI_REPETITIONS 2
+
 /* Gives up on what is too old and writes the NACK and PLI that are due; returns when to call again.
  * What is in `again` is to be sent right behind, PLI_REPETITIONS times, each a datagram of its own:
  * on a lossy path a PLI must be heard, but not later than the key frame, as the server would answer
  * no NACKs for that. */
-#define PLI_REPETITIONS 2
 int64_t track_pipeline_feedback(TrackPipeline *pipeline, int64_t now_ns, uint32_t own_ssrc,
                                 ByteWriter *rtcp, ByteWriter *again);
 

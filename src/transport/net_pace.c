@@ -94,16 +94,26 @@ static bool is_due(const NetPace *pace, const NetSocket *socket)
     return socket->tag && g_source_query_unix_fd(pace->source, socket->tag) != 0;
 }
 
+static bool has_socket(const NetPace *pace, unsigned index)
+{
+    return pace->sockets->pdata[index] != NULL;
+}
+
+/* True when that was not all. */
+static bool drain(const NetPace *pace, unsigned index)
+{
+    const NetSocket *socket = pace->sockets->pdata[index];
+    pace->out.before_drain(pace->out.owner);
+    return socket->drain(socket->owner);
+}
+
 static bool drain_sockets(NetPace *pace, bool all)
 {
     bool has_more = false;
     pace->is_draining = true;
     for (unsigned i = 0; i < pace->sockets->len; i++) {
-        NetSocket *socket = pace->sockets->pdata[i];
-        if (!socket || !(all || is_due(pace, socket)))
-            continue;
-        pace->out.before_drain(pace->out.owner);
-        has_more |= socket->drain(socket->owner);
+        if (has_socket(pace, i) && (all || is_due(pace, pace->sockets->pdata[i])))
+            has_more |= drain(pace, i);
     }
     pace->is_draining = false;
     if (pace->count < pace->sockets->len)
@@ -154,41 +164,39 @@ unsigned net_pace_count(const NetPace *pace)
     return pace->count;
 }
 
-/* What came between the two is drained as well. */
-static bool drain_and_share(NetPace *pace, unsigned index)
+static bool share(const NetPace *pace, unsigned index, bool is_shared)
 {
-    for (unsigned i = 0; i < SHARE_TRIES; i++) {
-        NetSocket *socket = pace->sockets->pdata[index];
-        if (!socket)
-            return true;
-        pace->out.before_drain(pace->out.owner);
-        socket->drain(socket->owner);
-        socket = pace->sockets->pdata[index];
-        if (!socket || !socket->share || socket->share(socket->owner, true))
-            return true;
-    }
-    return false;
+    const NetSocket *socket = pace->sockets->pdata[index];
+    return !socket->share || socket->share(socket->owner, is_shared);
 }
 
-bool net_pace_begin_sharing(NetPace *pace)
+/* What came between the two is drained as well. One that always has more is shared all the same:
+ * nobody else waits for it, and what is taken amiss is its own. */
+static void drain_and_share(const NetPace *pace, unsigned index)
 {
-    bool is_shared = true;
+    if (has_socket(pace, index))
+        drain(pace, index);
+    for (unsigned i = 1; has_socket(pace, index) && !share(pace, index, true) && i < SHARE_TRIES;
+         i++) {
+        share(pace, index, false);
+        drain(pace, index);
+    }
+}
+
+void net_pace_begin_sharing(NetPace *pace)
+{
     pace->is_draining = true;
     for (unsigned i = 0; i < pace->sockets->len; i++)
-        is_shared &= drain_and_share(pace, i);
+        drain_and_share(pace, i);
     pace->is_draining = false;
     if (pace->count < pace->sockets->len)
         forget_removed(pace);
-    return is_shared;
 }
 
 void net_pace_end_sharing(NetPace *pace)
 {
-    for (unsigned i = 0; i < pace->sockets->len; i++) {
-        NetSocket *socket = pace->sockets->pdata[i];
-        if (socket->share)
-            socket->share(socket->owner, false);
-    }
+    for (unsigned i = 0; i < pace->sockets->len; i++)
+        share(pace, i, false);
 }
 
 void net_pace_add(NetPace *pace, NetSocket *socket)

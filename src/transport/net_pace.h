@@ -14,8 +14,8 @@ typedef struct {
     void *owner;
     /* Reads what has come; true when that was not all. May add and remove sockets. */
     bool (*drain)(void *owner);
-    /* Somebody else is going to read it, who takes one datagram for each: false when what waits is
-     * not so yet. NULL: it always is. */
+    /* Somebody else is going to read it, who takes each piece for one datagram: true when nothing
+     * waits that is more than one. NULL: nothing ever is. */
     bool (*share)(void *owner, bool is_shared);
     unsigned index;
     gpointer tag; /* of the poll, while that is how it is read */
@@ -36,10 +36,8 @@ void net_pace_remove(NetPace *pace, NetSocket *socket);
 
 unsigned net_pace_count(const NetPace *pace); /* of sockets */
 
-/* All of them are read now, and then others may read them; false: not this time. Each needs its
- * end.
- */
-bool net_pace_begin_sharing(NetPace *pace);
+/* All of them are read now, and then others may read them, up to the end. */
+void net_pace_begin_sharing(NetPace *pace);
 void net_pace_end_sharing(NetPace *pace);
 
 /* For so many sockets; 0 = each as soon as something comes. */

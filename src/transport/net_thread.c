@@ -79,8 +79,8 @@ static bool run_turn(NetThread *thread, bool may_wait)
 static gboolean look_at_slow(gpointer data)
 {
     NetThread *thread = data;
-    if (net_pace_begin_sharing(thread->pace))
-        g_main_context_iteration(thread->slow_context, FALSE);
+    net_pace_begin_sharing(thread->pace);
+    g_main_context_iteration(thread->slow_context, FALSE);
     net_pace_end_sharing(thread->pace);
     agent_loop_look(thread->agents);
     return G_SOURCE_CONTINUE;

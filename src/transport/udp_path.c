@@ -153,16 +153,13 @@ static bool drain(void *owner)
     return true;
 }
 
-/* Without coalescing nobody would tell the parts of what had come before. */
+/* What came before coalescing was switched off may still be more than one datagram. */
 static bool share(void *owner, bool is_shared)
 {
     const UdpPath *path = owner;
     int waiting = 0;
     set_coalescing(path, !is_shared);
-    if (!is_shared || ioctl(path->socket.fd, FIONREAD, &waiting) != 0 || waiting == 0)
-        return true;
-    set_coalescing(path, true);
-    return false;
+    return !is_shared || ioctl(path->socket.fd, FIONREAD, &waiting) != 0 || waiting == 0;
 }
 
 UdpPath *udp_path_new(NetThread *thread, const UdpPathConfig *config, UdpPathOut out)
