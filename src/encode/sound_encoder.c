@@ -99,6 +99,14 @@ static int64_t samples_ns(int64_t samples)
     return samples * NS_PER_SECOND / RATE;
 }
 
+/* Players decode a codec's frame whole, also the last, which was not full: what the writer puts
+ * behind it has to begin after that. */
+static int64_t decoded_samples(const SoundEncoder *encoder, const AVPacket *packet)
+{
+    const int whole = encoder->context->frame_size;
+    return whole > 0 ? whole : packet->duration;
+}
+
 static int64_t skipped_before(const SoundEncoder *encoder, const AVPacket *packet)
 {
     return packet->pts >= encoder->skip_at ? encoder->skipped : encoder->formerly_skipped;
@@ -115,7 +123,7 @@ static void hand_on(SoundEncoder *encoder)
     frame->codec = encoder->codec;
     frame->is_key = true;
     frame->pts_ns = encoder->origin_ns + samples_ns(packet->pts + skipped_before(encoder, packet));
-    frame->duration_ns = samples_ns(packet->duration);
+    frame->duration_ns = samples_ns(decoded_samples(encoder, packet));
     frame->arrival_ns = frame->pts_ns;
     frame->packets = 1;
     encoder->out.frame(encoder->out.owner, frame);

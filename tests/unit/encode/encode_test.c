@@ -525,6 +525,34 @@ static void test_sound(void)
     }
 }
 
+/* The last frame is whole: what the writer puts behind it does not lie inside of what it decodes
+ * to. */
+static void test_end_of_sound(void)
+{
+    static const struct {
+        Codec codec;
+        const char *encoder;
+        int frame_samples;
+    } rows[] = {
+        {CODEC_AAC, "aac", 1024}, {CODEC_MP3, "libmp3lame", 1152}, {CODEC_OPUS, "libopus", 960}};
+    for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
+        for (unsigned count = 20; count < 24; count++) {
+            Bench *bench = bench_new(rows[i].codec, rows[i].encoder, "", (PictureSize){0, 0});
+            feed_media(bench, CODEC_OPUS, 0, 0, START_NS, count);
+            bench_finish(bench);
+            g_test_message("%s of %u packets", codec_name(rows[i].codec), count);
+            const Frame *last = frame_at(bench, bench->frames->len - 1);
+            const Frame *former = frame_at(bench, bench->frames->len - 2);
+            const int64_t whole_ns = rows[i].frame_samples * NS_PER_SECOND / 48000;
+            g_assert_cmpint(last->duration_ns, ==, whole_ns);
+            g_assert_cmpint(ABS(last->pts_ns - former->pts_ns - whole_ns), <, 1000);
+            const int64_t beyond_ns = last->pts_ns + whole_ns - START_NS - count * 20 * NS_PER_MS;
+            g_assert_cmpint(beyond_ns, >, -NS_PER_MS);
+            g_assert_cmpint(beyond_ns, <, whole_ns + NS_PER_MS);
+            bench_free(bench);
+        }
+}
+
 static void test_hole_in_sound(void)
 {
     Bench *bench = bench_new(CODEC_PCM, "pcm_s16le", "", (PictureSize){0, 0});
@@ -587,6 +615,7 @@ int main(int argc, char **argv)
     g_test_add_func("/encode/pictures/huge-input", test_huge_input);
     g_test_add_func("/encode/pictures/no-encoder", test_no_encoder);
     g_test_add_func("/encode/sound/every-codec", test_sound);
+    g_test_add_func("/encode/sound/end", test_end_of_sound);
     g_test_add_func("/encode/sound/hole", test_hole_in_sound);
     g_test_add_func("/encode/sound/drift", test_drift);
     rate_test_add();
