@@ -21,6 +21,7 @@ import machine  # noqa: E402
 import real  # noqa: E402
 import report  # noqa: E402
 import scale  # noqa: E402
+from space import Space  # noqa: E402
 from table import Table  # noqa: E402
 
 PARTS = ("scale", "further", "real")
@@ -40,16 +41,16 @@ def cases(parts, folder):
     return made
 
 
-def measure(parts, build, folder, table):
+def measure(parts, build, space, table):
     rows = []
-    for case in cases(parts, folder):
+    for case in cases(parts, space.folder):
         print(f"bench: {case.name}: {case.count} recordings", flush=True)
-        rows.append(scale.run_case(case, build, folder))
+        rows.append(scale.run_case(case, build, space))
         print(report.table(rows[-1:]) + "\n", flush=True)
     if "further" in parts:
-        scale.run_finalising(folder, table)
+        scale.run_finalising(space, table)
     if "real" in parts:
-        real.run(folder, table)
+        real.run(space.folder, table)
     return rows
 
 
@@ -64,7 +65,8 @@ def main():
     folder.mkdir(parents=True)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     try:
-        rows = measure(parts, build, folder, table)
+        with Space(folder) as space:
+            rows = measure(parts, build, space, table)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     about["seconds"] = round(time.monotonic() - began)

@@ -1,7 +1,6 @@
 """What the kernel says of a process: processor time, memory, context switches; and of the machine."""
 
 import contextlib
-import functools
 import os
 import pathlib
 import platform
@@ -108,21 +107,6 @@ class Usage:
 
 def load():
     return os.getloadavg()[0]
-
-
-@functools.lru_cache
-def _is_memory(folder):
-    done = subprocess.run(["stat", "-f", "-c", "%T", str(folder)], capture_output=True, text=True)
-    return done.stdout.strip() == "tmpfs"
-
-
-def free_bytes(folder):
-    """What files in that folder can take; those of a tmpfs are memory."""
-    free = shutil.disk_usage(folder).free
-    if not _is_memory(folder):
-        return free
-    memory = pathlib.Path("/proc/meminfo").read_text()
-    return min(free, int(re.search(r"MemAvailable:\s+(\d+)", memory).group(1)) * 1024)
 
 
 def _first_line(*command):

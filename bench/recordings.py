@@ -18,7 +18,7 @@ from harness.recorder import Lines, Serve, environment, program
 from harness.server import LiveKitServer, stop_process
 
 from machine import (
-    RECORDER_CORE, SENDER_CORE, Usage, anonymous_mib, free_bytes, pinned, rss_mib, syscalls_per_second,
+    RECORDER_CORE, SENDER_CORE, Usage, anonymous_mib, pinned, rss_mib, syscalls_per_second,
 )  # fmt: skip
 
 HD = {"codec": "h264", "own_encoder": True, "width": 1280, "height": 720, "bitrate": 2_000_000}
@@ -118,15 +118,15 @@ def _at_once(work, values):
 class SpaceGuard(threading.Thread):
     """Ends a process when its files leave too little room: those of a tmpfs are the memory of all."""
 
-    def __init__(self, process, folder):
+    def __init__(self, process, space):
         super().__init__(daemon=True)
-        self.process, self.folder, self.said = process, folder, None
+        self.process, self.space, self.said = process, space, None
         self.start()
 
     def run(self):
         while self.process.poll() is None:
-            if free_bytes(self.folder) < LEAST_FREE:
-                self.said = f"{self.folder} has less than {LEAST_FREE >> 20} MiB left"
+            if self.space.free() < LEAST_FREE:
+                self.said = f"{self.space.folder} has less than {LEAST_FREE >> 20} MiB left"
                 self.process.kill()
             time.sleep(GUARD_SECONDS)
 
@@ -134,12 +134,12 @@ class SpaceGuard(threading.Thread):
 class Recorder:
     """One `roomtape serve` on its core, for many recordings of that source."""
 
-    def __init__(self, source, folder, finalises=False):
-        self.source, self.folder = source, pathlib.Path(folder)
+    def __init__(self, source, space, finalises=False):
+        self.source, self.folder = source, pathlib.Path(space.folder) / "files"
         with pinned(RECORDER_CORE):
             self.serve = Serve(source, self.folder, log_level="warning",
                                env={**MANY, **({} if finalises else NO_FINALISING)})  # fmt: skip
-        self.guard = SpaceGuard(self.serve.process, self.folder)
+        self.guard = SpaceGuard(self.serve.process, space)
         self.serve.answers = type("Nothing", (), {"append": lambda *_: None})()
         self.pid, self.ids, self.refused = self.serve.process.pid, [], []
 
@@ -257,11 +257,11 @@ def _per_recording(row):
     return row
 
 
-def measure(source, case, seconds, pauses, folder):
+def measure(source, case, seconds, pauses, space):
     """One row; closes the source. CPU is in milliseconds for a second of one recording."""
     recorder = None
     try:
-        recorder = Recorder(source, folder)
+        recorder = Recorder(source, space)
         row = _run(recorder, case.count, seconds, pauses, case.fields)
         row.update(recorder.stop())
     except OSError as error:
@@ -273,12 +273,12 @@ def measure(source, case, seconds, pauses, folder):
     return _per_recording(row)
 
 
-def _whole_seconds(folder, count, seconds, finalises):
+def _whole_seconds(space, count, seconds, finalises):
     """Processor time of a recorder from its beginning to its end, how long the end took, and what it left."""
     source, recorder = LoadRoom(f"alice,{HD_LOAD}"), None
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     try:
-        recorder = Recorder(source, folder, finalises)
+        recorder = Recorder(source, space, finalises)
         recorder.start_many(count, output_format="mp4")
         time.sleep(seconds)
         stopped = recorder.stop()
@@ -292,10 +292,10 @@ def _whole_seconds(folder, count, seconds, finalises):
     return {"cpu_seconds": cpu, "bytes": size, **stopped}
 
 
-def finalising(folder, count, seconds):
+def finalising(space, count, seconds):
     """The same recordings with and without it."""
-    without = _whole_seconds(folder, count, seconds, finalises=False)
-    done = _whole_seconds(folder, count, seconds, finalises=True)
+    without = _whole_seconds(space, count, seconds, finalises=False)
+    done = _whole_seconds(space, count, seconds, finalises=True)
     extra = done["cpu_seconds"] - without["cpu_seconds"]
     return {"count": count, "seconds": seconds, "ms_per_second": extra * 1000 / count / seconds,
             "with": done, "without": without}  # fmt: skip

@@ -6,7 +6,6 @@ import json
 import shutil
 import subprocess
 
-from machine import free_bytes
 from recordings import HD_BITS, HD_LOAD, LoadRoom, RealRoom, finalising, measure
 
 COUNTS = (1, 10, 50, 200, 500, 600, 1000)
@@ -71,15 +70,15 @@ def floor(program, mode, count, folder, seconds=FLOOR_SECONDS):
     return json.loads(done.stdout)
 
 
-def fit(case, folder):
+def fit(case, space):
     """(seconds, whether recordings pause until all run, a sentence) by what its files have room for."""
-    free = free_bytes(folder) - SPACE_MARGIN
+    free = space.free() - SPACE_MARGIN
     seconds = int(free / (case.count * case.bits / 8)) - AROUND_SECONDS
     if seconds >= case.seconds + case.count * EACH_SECONDS:
         return case.seconds, False, None
     if seconds >= case.seconds:
         return case.seconds, True, None
-    said = f"{case.name}: {folder} has room for {max(seconds, 0)} s instead of {case.seconds} s"
+    said = f"{case.name}: {space.folder} has room for {max(seconds, 0)} s instead of {case.seconds} s"
     return (seconds, True, said) if seconds >= LEAST_SECONDS else (0, True, said + ", so it is left out")
 
 
@@ -109,9 +108,10 @@ def say(case, seconds, verdict):
     return f"{case.name} recordings hold: all started and ran for {seconds} s, 0 packets lost, 0 frames dropped"
 
 
-def add_floors(row, program, folder):
+def add_floors(row, program, space):
     for mode in ("timer", "epoll"):
-        found = row[f"floor_{mode}"] = floor(program, mode, row["count"], folder)
+        space.hold()
+        found = row[f"floor_{mode}"] = floor(program, mode, row["count"], space.folder / "floor")
         if "error" in found:
             row["notes"].append(f"floor, {mode}, at {row['count']}: {found['error']}")
         elif found["late_p99_ms"] > LATE_MS or found["lost"]:
@@ -119,18 +119,19 @@ def add_floors(row, program, folder):
                                 f"{found['lost']} packets lost")  # fmt: skip
 
 
-def run_case(case, build, folder):
+def run_case(case, build, space):
     """The row; what is not right about it is in its notes."""
     row = {"name": case.name, "count": case.count, "notes": []}
-    seconds, row["pauses"], said = fit(case, folder)
+    seconds, row["pauses"], said = fit(case, space)
     if said:
         row["notes"].append(said)
     if not seconds:
         return row
     if case.floors:
-        add_floors(row, build / "bench/floor_bench", folder / "floor")
+        add_floors(row, build / "bench/floor_bench", space)
+    space.hold()
     try:
-        row.update(measure(case.source(), case, seconds, row["pauses"], folder / "files"))
+        row.update(measure(case.source(), case, seconds, row["pauses"], space))
     except (AssertionError, RuntimeError, OSError, KeyError, subprocess.SubprocessError) as error:
         row["notes"].append(say(case, seconds, f"broke off: {str(error)[:400]}"))
         return row
@@ -143,8 +144,8 @@ def run_case(case, build, folder):
     return row
 
 
-def run_finalising(folder, table):
-    found = finalising(folder / "files", *FINALISED)
+def run_finalising(space, table):
+    found = finalising(space, *FINALISED)
     count, seconds = FINALISED
     table.add(f"finalising {count} MP4s of {seconds} s",
               f"{found['ms_per_second']:.2f} ms of CPU for a second of each; all stopped after {found['with']['stop_seconds']:.2f} s, "
