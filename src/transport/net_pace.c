@@ -22,7 +22,8 @@ struct NetPace {
 static const struct {
     unsigned sockets;
     int64_t interval_ns;
-} steps[] = {{200, 20 * NS_PER_MS}, {50, 10 * NS_PER_MS}, {16, 5 * NS_PER_MS}};
+} steps[] = {
+    {500, 40 * NS_PER_MS}, {200, 20 * NS_PER_MS}, {50, 10 * NS_PER_MS}, {16, 5 * NS_PER_MS}};
 
 int64_t net_pace_interval_ns(unsigned sockets)
 {
