@@ -33,8 +33,10 @@ typedef struct {
     int64_t answer_ns;  /* configuration: so long may the answer to a rejoin take */
 } Reconnection;
 
-/* The longest that a server may take to answer a resume. */
+/* The longest that a server may take to answer a resume: without media, and in any case. One that
+ * is given up may still reach the server and take the session from the next, which costs media. */
 #define RECONNECTION_RESUME_TIMEOUT_NS INT64_C(5000000000)
+#define RECONNECTION_RESUME_LONGEST_NS INT64_C(20000000000)
 
 /* `now_ns` may lie a little back. `jitter` is 0..1 and spreads many recordings over time. */
 void reconnection_begin(Reconnection *reconnection, bool may_resume, double jitter, int64_t now_ns);

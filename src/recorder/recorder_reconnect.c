@@ -60,7 +60,7 @@ static void resume(WebRTCRecorder *recorder)
     }
     const SignalResume how = {
         .reason = recorder->media_lost_ns > 0 ? REASON_MEDIA_LOST : REASON_SIGNAL_LOST,
-        .timeout_ns = RECONNECTION_RESUME_TIMEOUT_NS,
+        .timeout_ns = RECONNECTION_RESUME_LONGEST_NS,
         .channels = channels,
         .channel_count = count,
     };

@@ -152,6 +152,23 @@ static void test_media_flow_on(void)
     g_assert_cmpint(reconnection_step(&link, T0 + 1179 * S), ==, STEP_GIVE_UP);
 }
 
+/* What is given up may still reach the server: while nothing is lost the attempt has longer. */
+static void test_patient_while_media_flow(void)
+{
+    Reconnection link = begun(true);
+    reconnection_tried(&link, T0);
+    reconnection_note_media(&link, T0 + 9 * S);
+    g_assert_cmpint(reconnection_step(&link, T0 + 14 * S - 1), ==, STEP_NOTHING);
+    g_assert_cmpint(reconnection_step(&link, T0 + 14 * S), ==, STEP_TRY_AGAIN);
+    reconnection_note_media(&link, T0 + 19 * S);
+    g_assert_cmpint(reconnection_step(&link, T0 + 20 * S - 1), ==, STEP_NOTHING);
+    g_assert_cmpint(reconnection_step(&link, T0 + 20 * S), ==, STEP_TRY_AGAIN);
+    reconnection_drop_session(&link, T0 + 20 * S);
+    reconnection_tried(&link, T0 + 20 * S);
+    reconnection_note_media(&link, T0 + 39 * S);
+    g_assert_cmpint(reconnection_step(&link, T0 + 40 * S), ==, STEP_TRY_AGAIN);
+}
+
 void reconnection_test_add(void)
 {
     g_test_add_func("/recorder/reconnection/first-at-once", test_first_at_once);
@@ -161,4 +178,6 @@ void reconnection_test_add(void)
     g_test_add_func("/recorder/reconnection/thrown-out", test_thrown_out);
     g_test_add_func("/recorder/reconnection/refused", test_refused);
     g_test_add_func("/recorder/reconnection/media-flow-on", test_media_flow_on);
+    g_test_add_func("/recorder/reconnection/patient-while-media-flow",
+                    test_patient_while_media_flow);
 }
