@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from harness import picture
-from harness.judge import is_fragmented, judge, packets
+from harness.judge import _find_beeps, is_fragmented, judge, packets
 
 WIDTH, HEIGHT, FPS = 320, 240, 30
 
@@ -108,6 +108,19 @@ def test_sound_stays_in_place_behind_an_overlap(tmp_path):
     assert 0.015 < verdict.audio.longest_overlap < 0.021
     median, worst = verdict.sync(after=4)
     assert abs(median) < 1 and abs(worst) < 1.5
+
+
+@pytest.mark.parametrize("milliseconds,count", [(10, 4), (30, 3)])
+def test_a_beep_with_a_hole(milliseconds, count):
+    """A slow clock's packets stand 10 ms apart once in a while, wherever that may be."""
+    sound = picture.sound(48000 // 2, 48000 * 4).astype(np.float32)
+    begin = 48000 * 3 // 2  # the second one's
+    assert np.abs(sound[begin : begin + 4800]).max() > 0.3
+    hole = np.zeros(48 * milliseconds, np.float32)
+    beeps = _find_beeps(np.concatenate((sound[: begin + 2400], hole, sound[begin + 2400 :])), 48000)
+    assert len(beeps) == count
+    assert beeps[0] == pytest.approx(0.5, abs=0.002) and beeps[-1] > 3.5
+    assert count < 4 or beeps[1] == pytest.approx(1.5, abs=0.011)
 
 
 def test_finds_missing_and_repeated_frames(tmp_path):
