@@ -18,7 +18,7 @@ from harness.recorder import Lines, Serve, environment, program
 from harness.server import LiveKitServer, stop_process
 
 from machine import (
-    RECORDER_CORE, SENDER_CORE, Usage, anonymous_mib, pinned, rss_mib, syscalls_per_second,
+    RECORDER_CORE, SENDER_CORE, Usage, anonymous_mib, give_way, pinned, rss_mib, syscalls_per_second,
 )  # fmt: skip
 
 HD = {"codec": "h264", "own_encoder": True, "width": 1280, "height": 720, "bitrate": 2_000_000}
@@ -57,6 +57,7 @@ class LoadRoom:
             status = stop_process(self.process)
             raise RuntimeError(f"the room of {len(publishers)} publishers does not start (exit status {status})")
         self.url, self.KEY, self.SECRET = ready["url"], ready["api_key"], ready["api_secret"]
+        give_way(self.process.pid, but="room-net")
 
     def room(self, number):
         return f"bench-{number}"
@@ -178,8 +179,11 @@ class Recorder:
         if len(self.refused) > REFUSED_MAX or not took:
             raise RuntimeError(f"only {len(took)} of {count} started; {self.refused[0]}")
         if pauses:
-            _at_once(lambda mint_id: self.post("resume", mint_id), list(self.ids))
+            self.post_all("resume")
         return took
+
+    def post_all(self, what):
+        _at_once(lambda mint_id: self.post(what, mint_id), list(self.ids))
 
     def totals(self):
         """What was received and written so far, and when that was; a busy process answers late."""
@@ -237,7 +241,10 @@ def _run(recorder, asked, seconds, pauses, fields):
     time.sleep(seconds)
     usage = {**usage.end(), **recorder.source.sent(), "sender_percent": sender.end()["cpu_percent"]}
     took, packets, received, written = (end - begin for begin, end in zip(before, recorder.totals()))
-    ages, losses = recorder.write_ages(), recorder.losses()
+    ages = recorder.write_ages()
+    if pauses:
+        recorder.post_all("pause")
+    losses = recorder.losses()
     more = [recorder.start_or_tell(asked + number, **fields) for number in range(MORE_STARTS)]
     each = took * count
     return {**idle, **usage, "count": count, "refused": recorder.refused, "packets_per_second": packets / each, "received_mbit": received * 8e-6 / each,

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import threading
 
-from machine import SENDER_CORE
+from machine import NICENESS, SENDER_CORE
 
 LEFT_FREE = 512 << 20  # soon used, so the host does not take it back
 PIECE = 16 << 20
@@ -60,6 +60,7 @@ class Space:
 
     def _release(self):
         os.sched_setaffinity(0, {SENDER_CORE})
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._closed.wait(LOOK_SECONDS):
             with self._lock:
                 wanted = min(self.held, max(0, LEFT_FREE - _memory("MemFree")))
