@@ -46,6 +46,9 @@ class Space:
             self._releaser.join()
             os.close(self._file)
 
+    def _spare(self):
+        return min(shutil.disk_usage(self.folder).free, _memory("MemFree"))
+
     def free(self):
         """Bytes, with those that are held."""
         free = shutil.disk_usage(self.folder).free
@@ -54,7 +57,7 @@ class Space:
     def hold(self):
         """All that is free; takes a minute for 20 GiB."""
         piece = b"x" * PIECE
-        while self.is_memory and _memory("MemFree") > LEFT_FREE + 2 * PIECE:
+        while self.is_memory and self._spare() > LEFT_FREE + 2 * PIECE:
             with self._lock:
                 self.held += os.pwrite(self._file, piece, self.held)
 
@@ -63,7 +66,7 @@ class Space:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._closed.wait(LOOK_SECONDS):
             with self._lock:
-                wanted = min(self.held, max(0, LEFT_FREE - _memory("MemFree")))
+                wanted = min(self.held, max(0, LEFT_FREE - self._spare()))
                 if wanted:
                     self.held -= wanted
                     os.ftruncate(self._file, self.held)

@@ -47,6 +47,11 @@ void reconnection_drop_session(Reconnection *reconnection, int64_t now_ns)
 void reconnection_note_media(Reconnection *reconnection, int64_t now_ns)
 {
     reconnection->begun_ns = now_ns;
+    if (reconnection->phase != RECONNECTION_SIGNALS || !reconnection->is_resume)
+        return;
+    const int64_t without_media_ns = now_ns + RECONNECTION_RESUME_TIMEOUT_NS;
+    const int64_t longest_ns = reconnection->tried_ns + RECONNECTION_RESUME_LONGEST_NS;
+    reconnection->due_ns = without_media_ns < longest_ns ? without_media_ns : longest_ns;
 }
 
 void reconnection_tried(Reconnection *reconnection, int64_t now_ns)
@@ -80,23 +85,13 @@ void reconnection_done(Reconnection *reconnection, int64_t now_ns)
     reconnection->done_ns = now_ns;
 }
 
-static int64_t due_ns(const Reconnection *reconnection)
-{
-    if (reconnection->phase != RECONNECTION_SIGNALS || !reconnection->is_resume)
-        return reconnection->due_ns;
-    const int64_t without_media_ns = reconnection->begun_ns + RECONNECTION_RESUME_TIMEOUT_NS;
-    const int64_t longest_ns = reconnection->tried_ns + RECONNECTION_RESUME_LONGEST_NS;
-    const int64_t patience_ns = without_media_ns < longest_ns ? without_media_ns : longest_ns;
-    return patience_ns > reconnection->due_ns ? patience_ns : reconnection->due_ns;
-}
-
 ReconnectionStep reconnection_step(const Reconnection *reconnection, int64_t now_ns)
 {
     if (reconnection->phase == RECONNECTION_NONE)
         return STEP_NOTHING;
     if (now_ns - reconnection->begun_ns >= reconnection->give_up_ns)
         return STEP_GIVE_UP;
-    if (now_ns < due_ns(reconnection))
+    if (now_ns < reconnection->due_ns)
         return STEP_NOTHING;
     return reconnection->phase == RECONNECTION_WAITS ? STEP_TRY : STEP_TRY_AGAIN;
 }

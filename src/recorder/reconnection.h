@@ -44,7 +44,7 @@ void reconnection_begin(Reconnection *reconnection, bool may_resume, double jitt
 /* From now on only a rejoin helps. The first one does not wait: a server that refuses is there. */
 void reconnection_drop_session(Reconnection *reconnection, int64_t now_ns);
 
-/* Nothing is lost while media flow, and nothing is given up. */
+/* Nothing is lost while media flow: nothing is given up, and a resume has longer. */
 void reconnection_note_media(Reconnection *reconnection, int64_t now_ns);
 
 void reconnection_tried(Reconnection *reconnection, int64_t now_ns);
