@@ -165,6 +165,7 @@ static void on_connected(GObject *source, GAsyncResult *result, gpointer data)
     soup_websocket_connection_set_max_incoming_payload_size(connection, FRAME_METER_MESSAGE_BYTES);
     signal_guard_attach(connection);
     finish(handshake);
+    g_clear_object(&handshake->session); /* whose sources GLib looks at in each turn */
     handshake->out.opened(handshake->out.owner, connection);
 }
 

@@ -27,7 +27,8 @@ struct Ice {
     GHashTable *remote_candidates; /* their texts */
     bool announces_loopback;
     bool gathered;
-    GSource *gathered_notice; /* tells of a gathering that ended within ice_new() */
+    bool is_made;             /* before, nobody is told */
+    GSource *gathered_notice; /* of a gathering that ended within ice_new(), until it is told */
     IcePath *path;
 };
 
@@ -98,13 +99,14 @@ static void on_gathered(NiceAgent *agent, guint stream, gpointer owner)
     Ice *ice = owner;
     const bool is_first = !ice->gathered;
     ice->gathered = true;
-    if (is_first && ice->gathered_notice)
+    if (is_first && ice->is_made)
         ice->out.candidate(ice->out.owner, NULL);
 }
 
 static gboolean tell_gathered(gpointer owner)
 {
     Ice *ice = owner;
+    g_clear_pointer(&ice->gathered_notice, g_source_unref);
     ice->out.candidate(ice->out.owner, NULL);
     return G_SOURCE_REMOVE;
 }
@@ -169,9 +171,10 @@ static void learn_credentials(Ice *ice)
 
 static void note_gathered(Ice *ice, GMainContext *context)
 {
-    ice->gathered_notice = g_idle_source_new();
+    ice->is_made = true;
     if (!ice->gathered)
         return;
+    ice->gathered_notice = g_idle_source_new();
     g_source_set_callback(ice->gathered_notice, tell_gathered, ice, NULL);
     g_source_attach(ice->gathered_notice, context);
 }
