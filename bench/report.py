@@ -28,7 +28,6 @@ LINES = (
     ("times the floor (timer)", lambda row: number(row, "ratio")),
     ("CPU, us a packet", lambda row: number(row, "us_per_packet")),
     ("floor (timer), us a packet", lambda row: of_floor(row, "timer", "us_per_packet")),
-    ("times the floor, a packet", lambda row: number(row, "packet_ratio")),
     ("packets/s of each", lambda row: number(row, "packets_per_second", 0)),
     ("Mbit/s of each received", lambda row: number(row, "received_mbit")),
     ("  written", lambda row: number(row, "written_mbit")),

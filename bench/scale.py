@@ -140,7 +140,6 @@ def run_case(case, build, space):
     least = row.get("floor_timer", {})
     if "ms_per_second" in least:
         row["ratio"] = row["cpu_ms"] / least["ms_per_second"]
-        row["packet_ratio"] = row["us_per_packet"] / least["us_per_packet"]
     return row
 
 
