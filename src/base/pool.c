@@ -166,3 +166,8 @@ PoolUsage pool_usage(Pool *pool)
     pthread_mutex_unlock(&pool->lock);
     return usage;
 }
+
+void pool_hot_memory(const Pool *pool, HotMemory *hot)
+{
+    hot_memory_add(hot, pool, sizeof *pool);
+}

@@ -5,6 +5,8 @@
 
 #include <stddef.h>
 
+#include "base/hot_memory.h"
+
 typedef struct Pool Pool;
 
 Pool *pool_new(size_t max_bytes);
@@ -24,3 +26,6 @@ typedef struct {
 } PoolUsage;
 
 PoolUsage pool_usage(Pool *pool);
+
+/* Adds what pool_get() touches of it. */
+void pool_hot_memory(const Pool *pool, HotMemory *hot);

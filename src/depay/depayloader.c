@@ -315,3 +315,9 @@ uint64_t depayloader_missing(const Depayloader *self)
 {
     return self->missing;
 }
+
+void depayloader_hot_memory(const Depayloader *self, HotMemory *hot)
+{
+    hot_memory_add(hot, self, sizeof *self);
+    hot_memory_add(hot, self->state, HOT_MEMORY_LINE);
+}

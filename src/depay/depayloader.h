@@ -44,3 +44,6 @@ bool depayloader_waits_for_keyframe(const Depayloader *depayloader);
  * and that did not leave, and one for each lost packet that was of none of them. The server's blank
  * ones and those before the first key frame are not missed. */
 uint64_t depayloader_missing(const Depayloader *depayloader);
+
+/* Adds what a packet touches of it, of what it is told of by its codec only the beginning. */
+void depayloader_hot_memory(const Depayloader *depayloader, HotMemory *hot);

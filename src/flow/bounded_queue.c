@@ -233,3 +233,8 @@ QueueStats bounded_queue_stats(BoundedQueue *queue)
     pthread_mutex_unlock(&queue->lock);
     return stats;
 }
+
+void bounded_queue_hot_memory(const BoundedQueue *queue, HotMemory *hot)
+{
+    hot_memory_add(hot, queue, offsetof(BoundedQueue, ring));
+}

@@ -47,3 +47,6 @@ typedef struct {
 } QueueStats;
 
 QueueStats bounded_queue_stats(BoundedQueue *queue); /* any thread */
+
+/* Adds what bounded_queue_put() touches of it. */
+void bounded_queue_hot_memory(const BoundedQueue *queue, HotMemory *hot);

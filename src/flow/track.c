@@ -27,3 +27,11 @@ const char *treatment_name(Treatment treatment)
     };
     return names[treatment];
 }
+
+void track_counters_hot_memory(const TrackCounters *counters, HotMemory *hot)
+{
+    for (Stage stage = STAGE_RECEIVE; stage <= STAGE_QUEUE; stage++)
+        hot_memory_add(hot, &counters->ledger.rows[stage], offsetof(LedgerRow, dropped));
+    hot_memory_add(hot, &counters->packets,
+                   offsetof(TrackCounters, frames_written) - offsetof(TrackCounters, packets));
+}

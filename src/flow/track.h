@@ -2,6 +2,7 @@
  * Thread: TrackCounters: written by one thread each (named), read by any. */
 #pragma once
 
+#include "base/hot_memory.h"
 #include "flow/codec.h"
 #include "flow/ledger.h"
 
@@ -75,3 +76,6 @@ typedef struct {
     _Atomic int64_t last_write_ns; /* monotonic; 0 = none yet */
     _Atomic uint32_t width, height;
 } TrackCounters;
+
+/* Adds what packets and frames on the net thread touch of them. */
+void track_counters_hot_memory(const TrackCounters *counters, HotMemory *hot);

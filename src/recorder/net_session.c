@@ -170,7 +170,7 @@ static void run_unbind(NetSession *session, const char *sid)
     if (!pipeline || net_find_pipeline(session, GPOINTER_TO_UINT(bound)) != pipeline)
         return;
     net_drop_ssrcs(session, pipeline);
-    track_pipeline_unbind(pipeline, clock_monotonic_ns());
+    track_pipeline_unbind(pipeline);
 }
 
 static void run_queue(NetSession *session, const NetTrack *track, bool moves)
@@ -220,10 +220,9 @@ static void run_resume(NetSession *session)
 
 static void run_reset(NetSession *session)
 {
-    const int64_t now_ns = clock_monotonic_ns();
     for (unsigned i = 0; i < session->net.pipelines->len; i++) {
         if (net_pipeline_at(session, i))
-            track_pipeline_unbind(net_pipeline_at(session, i), now_ns);
+            track_pipeline_unbind(net_pipeline_at(session, i));
     }
     g_clear_pointer(&session->net.peer, peer_free);
     g_clear_pointer(&session->net.offer.description, session_description_free);
@@ -242,11 +241,10 @@ static void run_reset(NetSession *session)
 
 static void run_stop(NetSession *session)
 {
-    const int64_t now_ns = clock_monotonic_ns();
     pause_gate_end(session->net.gate);
     for (unsigned i = 0; i < session->net.pipelines->len; i++) {
         if (net_pipeline_at(session, i))
-            track_pipeline_stop(net_pipeline_at(session, i), now_ns);
+            track_pipeline_stop(net_pipeline_at(session, i));
     }
     net_publish(session);
     g_clear_pointer(&session->net.peer, peer_free);

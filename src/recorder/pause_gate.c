@@ -307,3 +307,9 @@ int64_t pause_gate_file_ns(const PauseGate *gate, int64_t pts_ns)
         return gate->pause.start_ns - gate->former_cut_ns;
     return MAX(gate->pause.start_ns - gate->former_cut_ns, pts_ns - gate->cut_ns);
 }
+
+void pause_gate_hot_memory(const GateTrack *track, HotMemory *hot)
+{
+    hot_memory_add(hot, track, offsetof(GateTrack, held));
+    hot_memory_add(hot, track->gate, sizeof *track->gate);
+}

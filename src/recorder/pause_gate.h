@@ -58,3 +58,6 @@ bool pause_gate_is_closed(const PauseGate *gate);
 
 /* Where a time from around the last pause, or behind it, is in the file. */
 int64_t pause_gate_file_ns(const PauseGate *gate, int64_t pts_ns);
+
+/* Adds what a frame of the track touches while nothing is paused. */
+void pause_gate_hot_memory(const GateTrack *track, HotMemory *hot);

@@ -8,13 +8,13 @@
 #include "recorder/gap_watch.h"
 #include "recorder/input_watch.h"
 #include "recorder/keyframe_request.h"
+#include "recorder/layer_wait.h"
 #include "recorder/queue_patience.h"
 
 /* The server begins every track with a key frame: only when it does not come is one asked for. */
 #define FIRST_KEYFRAME_PATIENCE_NS (300 * NS_PER_MS)
 #define NACKS_AT_ONCE 256
 #define GAPS_MAX 256
-#define LAYER_PATIENCE_NS (3 * NS_PER_SECOND)
 
 struct TrackPipeline {
     /* what each packet touches, side by side */
@@ -35,8 +35,7 @@ struct TrackPipeline {
     uint32_t key_timestamp; /* of the key frame that has begun */
 
     InputWatch input_watch;
-    uint32_t layer_length;     /* of the longer side; 0 = every picture is welcome */
-    int64_t layer_deadline_ns; /* 0 = it begins with the next picture */
+    LayerWait layer_wait;
 
     unsigned gaps;
     QueuePatience patience;
@@ -165,21 +164,6 @@ static void note_input(TrackPipeline *pipeline, const Frame *frame)
         pipeline->out.input_changed(pipeline->out.owner, pipeline->config.track_id, &input);
 }
 
-/* The server begins with the best layer and changes to the one that was asked for. */
-static bool is_of_other_layer(TrackPipeline *pipeline, const Frame *frame)
-{
-    if (pipeline->layer_length == 0)
-        return false;
-    if (pipeline->layer_deadline_ns == 0)
-        pipeline->layer_deadline_ns = frame->arrival_ns + LAYER_PATIENCE_NS;
-    const bool is_it = MAX(frame->width, frame->height) <= pipeline->layer_length;
-    const bool is_late = frame->arrival_ns >= pipeline->layer_deadline_ns;
-    if (!frame->is_key || (!is_it && !is_late))
-        return true;
-    pipeline->layer_length = 0;
-    return false;
-}
-
 /* What a pause keeps out is not missed, and a new subscription begins anew. */
 static void forget_gap(TrackPipeline *pipeline)
 {
@@ -213,9 +197,9 @@ static void on_frame(void *owner, Frame *frame)
         frame_unref(frame);
         return;
     }
-    if (is_of_other_layer(pipeline, frame)) {
+    if (layer_wait_refuses(&pipeline->layer_wait, frame)) {
         ledger_add(&row->dropped[DROP_OTHER_LAYER], 1);
-        want_keyframe(pipeline, pipeline->layer_deadline_ns);
+        want_keyframe(pipeline, pipeline->layer_wait.deadline_ns);
         frame_unref(frame);
         return;
     }
@@ -294,11 +278,11 @@ void track_pipeline_bind(TrackPipeline *pipeline, uint32_t ssrc, uint32_t rtx_ss
         depayloader_break_references(pipeline->depayloader);
 }
 
-void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns)
+void track_pipeline_unbind(TrackPipeline *pipeline)
 {
     if (!pipeline->receiver)
         return;
-    receiver_flush(pipeline->receiver, now_ns);
+    receiver_flush(pipeline->receiver);
     depayloader_flush(pipeline->depayloader);
     receiver_free(pipeline->receiver);
     pipeline->receiver = NULL;
@@ -325,8 +309,7 @@ void track_pipeline_be_patient(TrackPipeline *pipeline, int64_t until_ns)
 
 void track_pipeline_await_side(TrackPipeline *pipeline, uint32_t longest)
 {
-    pipeline->layer_length = longest;
-    pipeline->layer_deadline_ns = 0;
+    pipeline->layer_wait = (LayerWait){.longest = longest};
 }
 
 static int64_t pli_deadline(const TrackPipeline *pipeline)
@@ -490,8 +473,22 @@ void track_pipeline_move_head(TrackPipeline *pipeline, int64_t start_ns)
         pipeline->head_known = false;
 }
 
-void track_pipeline_stop(TrackPipeline *pipeline, int64_t now_ns)
+void track_pipeline_stop(TrackPipeline *pipeline)
 {
-    track_pipeline_unbind(pipeline, now_ns);
+    track_pipeline_unbind(pipeline);
     bounded_queue_end(pipeline->config.queue);
+}
+
+void track_pipeline_hot_memory(const TrackPipeline *pipeline, HotMemory *hot)
+{
+    const TrackPipelineConfig *config = &pipeline->config;
+    if (!pipeline->receiver)
+        return;
+    hot_memory_add(hot, pipeline, sizeof *pipeline);
+    receiver_hot_memory(pipeline->receiver, hot);
+    depayloader_hot_memory(pipeline->depayloader, hot);
+    track_counters_hot_memory(config->counters, hot);
+    media_clock_hot_memory(config->clock, config->track_id, hot);
+    pause_gate_hot_memory(pipeline->gate_track, hot);
+    bounded_queue_hot_memory(config->queue, hot);
 }

@@ -42,7 +42,7 @@ void track_pipeline_free(TrackPipeline *pipeline);
 void track_pipeline_bind(TrackPipeline *pipeline, uint32_t ssrc, uint32_t rtx_ssrc,
                          const ReceiverPayload *payloads, unsigned count);
 /* It is over: what is held is handed on. */
-void track_pipeline_unbind(TrackPipeline *pipeline, int64_t now_ns);
+void track_pipeline_unbind(TrackPipeline *pipeline);
 
 /* Where frames go from now on; `moves` takes along those that still wait, else a key frame is asked
  * for. */
@@ -84,4 +84,7 @@ bool track_pipeline_publish_clock(TrackPipeline *pipeline, HeadCorrection *ret_h
 void track_pipeline_move_head(TrackPipeline *pipeline, int64_t start_ns);
 
 /* The end of the recording: everything held is handed on and the queue ends. */
-void track_pipeline_stop(TrackPipeline *pipeline, int64_t now_ns);
+void track_pipeline_stop(TrackPipeline *pipeline);
+
+/* Adds what a packet touches from here on, up to the queue. */
+void track_pipeline_hot_memory(const TrackPipeline *pipeline, HotMemory *hot);

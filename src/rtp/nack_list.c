@@ -159,3 +159,8 @@ int64_t nack_list_next_due(NackList *list, int64_t begin, int64_t end, int64_t n
     }
     return list->due_ns;
 }
+
+void nack_list_hot_memory(const NackList *list, HotMemory *hot)
+{
+    hot_memory_add(hot, list, sizeof *list);
+}

@@ -3,6 +3,7 @@
  * Thread: net. Allocates only in nack_list_new(). */
 #pragma once
 
+#include "base/hot_memory.h"
 #include "rtp/nack_timing.h"
 
 typedef struct NackList NackList;
@@ -40,3 +41,5 @@ unsigned nack_list_take(NackList *list, int64_t begin, int64_t end, int64_t now_
 /* When the next packet of [begin, end) is due, or a little before: not in the future while one is
  * due now. CLOCK_NEVER if none is. */
 int64_t nack_list_next_due(NackList *list, int64_t begin, int64_t end, int64_t now_ns);
+
+void nack_list_hot_memory(const NackList *list, HotMemory *hot); /* while nothing is missing */

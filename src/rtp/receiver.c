@@ -9,10 +9,10 @@
 #include "rtp/receive_statistics.h"
 #include "rtp/reorder.h"
 #include "rtp/sequence.h"
+#include "rtp/sequence_history.h"
 
 #define VIDEO_WINDOW_PACKETS 1024 /* a key frame of 360 kB is 300 packets */
 #define AUDIO_WINDOW_PACKETS 256
-#define HISTORY_PACKETS 4096
 
 /* A packet whose sequence number is out of all proportion waits here for one that follows it
  * (RFC 3550 appendix A.1). */
@@ -42,7 +42,7 @@ struct Receiver {
     PayloadTable payloads;
     NackPace pace;
     Candidate candidate;
-    uint64_t came[HISTORY_PACKETS / 64]; /* which of the places behind `next` were filled */
+    SequenceHistory history; /* of the places before `next` */
 };
 
 static void set_defaults(ReceiverConfig *config)
@@ -88,24 +88,6 @@ static void hold(Receiver *receiver, int change)
     ledger_add(&receiver->row->held, (uint64_t)(int64_t)change);
 }
 
-static void set_came(Receiver *receiver, int64_t sequence, bool has_come)
-{
-    const uint64_t bit = (uint64_t)sequence % HISTORY_PACKETS;
-    const uint64_t mask = UINT64_C(1) << bit % 64;
-    if (has_come)
-        receiver->came[bit / 64] |= mask;
-    else
-        receiver->came[bit / 64] &= ~mask;
-}
-
-static bool has_come(const Receiver *receiver, int64_t sequence)
-{
-    if (sequence < receiver->next - HISTORY_PACKETS)
-        return false;
-    const uint64_t bit = (uint64_t)sequence % HISTORY_PACKETS;
-    return (receiver->came[bit / 64] >> bit % 64 & 1) != 0;
-}
-
 static void hand_out(Receiver *receiver, const RtpPacket *packet, Codec codec)
 {
     const unsigned lost_before = receiver->lost_before;
@@ -117,7 +99,7 @@ static void hand_out(Receiver *receiver, const RtpPacket *packet, Codec codec)
 static void step_over(Receiver *receiver, bool came)
 {
     reorder_clear(receiver->reorder, receiver->next);
-    set_came(receiver, receiver->next, came);
+    sequence_history_note(&receiver->history, receiver->next, came);
     receiver->next++;
 }
 
@@ -213,8 +195,9 @@ static void note_lateness(Receiver *receiver, int64_t sequence, int64_t arrival_
 static void push_behind(Receiver *receiver, int64_t sequence, const RtpPacket *packet, bool is_rtx)
 {
     const bool is_past = sequence < receiver->next;
-    const bool is_there = is_past ? has_come(receiver, sequence)
-                                  : reorder_place(receiver->reorder, sequence) != PLACE_MISSING;
+    const bool is_there = is_past
+                              ? sequence_history_came(&receiver->history, sequence, receiver->next)
+                              : reorder_place(receiver->reorder, sequence) != PLACE_MISSING;
     if (is_past || is_there) {
         drop(receiver, is_there ? DROP_DUPLICATE : DROP_LATE);
         return;
@@ -329,7 +312,7 @@ static void resynchronise(Receiver *receiver)
     const RtpPacket *packet = &receiver->candidate.packet;
     const int64_t cycle_begin = (receiver->highest / 65536 + 1) * 65536;
     begin_at(receiver, cycle_begin + packet->sequence);
-    memset(receiver->came, 0, sizeof receiver->came);
+    receiver->history = (SequenceHistory){0};
     receiver->lost_before++; /* whoever builds frames must not join the two ends */
     receive_in_place(receiver, receiver->next, packet);
 }
@@ -491,10 +474,16 @@ bool receiver_is_lossy(const Receiver *receiver, int64_t now_ns)
     return nack_pace_is_lossy(&receiver->pace, now_ns);
 }
 
-void receiver_flush(Receiver *receiver, int64_t now_ns)
+void receiver_flush(Receiver *receiver)
 {
-    (void)now_ns; /* nothing waits any longer, whatever the time */
     drop_candidate(receiver);
     if (is_waiting(receiver))
         advance_to(receiver, receiver->highest + 1);
+}
+
+void receiver_hot_memory(const Receiver *receiver, HotMemory *hot)
+{
+    hot_memory_add(hot, receiver, offsetof(Receiver, payloads) + sizeof receiver->payloads.codec);
+    reorder_hot_memory(receiver->reorder, hot);
+    nack_list_hot_memory(receiver->nacks, hot);
 }

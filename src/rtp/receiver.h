@@ -71,4 +71,7 @@ void receiver_ask_again(Receiver *receiver, int64_t now_ns);
 bool receiver_is_lossy(const Receiver *receiver, int64_t now_ns);
 
 /* Hands out everything held, holes counted as lost; for the end of the track. */
-void receiver_flush(Receiver *receiver, int64_t now_ns);
+void receiver_flush(Receiver *receiver);
+
+/* Adds what a packet touches of it when none is missing. */
+void receiver_hot_memory(const Receiver *receiver, HotMemory *hot);

@@ -150,3 +150,8 @@ void reorder_clear(Reorder *reorder, int64_t sequence)
     reorder->taken -= place->state != PLACE_MISSING;
     place->state = PLACE_MISSING;
 }
+
+void reorder_hot_memory(const Reorder *reorder, HotMemory *hot)
+{
+    hot_memory_add(hot, reorder, offsetof(Reorder, places));
+}

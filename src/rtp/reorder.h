@@ -5,6 +5,7 @@
  * taken first, so that a small hole touches little of it. */
 #pragma once
 
+#include "base/hot_memory.h"
 #include "flow/codec.h"
 #include "flow/packet.h"
 
@@ -42,3 +43,5 @@ int64_t reorder_frame_begin(const Reorder *reorder, int64_t sequence, int64_t lo
 
 /* Makes the place missing again, for the sequence one window later. */
 void reorder_clear(Reorder *reorder, int64_t sequence);
+
+void reorder_hot_memory(const Reorder *reorder, HotMemory *hot); /* while nothing is missing */

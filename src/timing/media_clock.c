@@ -12,22 +12,16 @@
 #define MIN_INTERVAL_NS NS_PER_MS /* between two PTS of a track, whatever the timestamps say */
 
 #define DISCONTINUITY_NS NS_PER_SECOND
-#define STALL_MAX_NS (5 * NS_PER_SECOND) /* no network keeps packets back for longer */
-#define STALL_PROGRESS_NS                                                                          \
-    (20 * NS_PER_MS)                 /* by which a backlog drains, and jitter alone does not */
-#define STALL_PROOF_NS NS_PER_SECOND /* a backlog gets shorter in that time ... */
+#define STALL_MAX_NS (5 * NS_PER_SECOND)    /* no network keeps packets back for longer */
+#define STALL_PROGRESS_NS (20 * NS_PER_MS)  /* jitter alone drains no backlog by that */
+#define STALL_PROOF_NS NS_PER_SECOND        /* a backlog gets shorter in that time ... */
 #define STALL_REPORT_NS (4 * NS_PER_SECOND) /* ... unless a report shows that it is one */
-#define QUEUE_GROWS_NS                                                                             \
-    (500 * NS_PER_MS) /* in less than that a step a saturated link falls behind */
+#define QUEUE_GROWS_NS (500 * NS_PER_MS)    /* by steps under that a full link falls behind */
 #define QUEUE_PROOF_NS (8 * NS_PER_SECOND)
 #define JUMP_NS (60 * NS_PER_MS) /* by which an RTP time runs ahead of what came in between */
-#define JUMP_LOWEST_NS                                                                             \
-    (40 * NS_PER_MS)              /* and under the lowest delay; a network does not do both        \
-                                   */
-#define JUMP_AGE_NS NS_PER_SECOND /* after which there is a lowest delay to speak of */
-#define PICTURE_BACK_NS                                                                            \
-    (200 * NS_PER_MS)                      /* RTP times go back so far where frames are reordered  \
-                                            */
+#define JUMP_LOWEST_NS (40 * NS_PER_MS)    /* under the lowest delay; a network does not do both */
+#define JUMP_AGE_NS NS_PER_SECOND          /* after which there is a lowest delay to speak of */
+#define PICTURE_BACK_NS (200 * NS_PER_MS)  /* RTP times of reordered frames go back so far */
 #define PICTURES_BACK 3                    /* or in so many pictures that do not catch up */
 #define INTERVAL_MAX_NS (500 * NS_PER_MS)  /* of frames that follow each other */
 #define GAP_NS NS_PER_SECOND               /* a pause: nothing contiguous to disturb behind it */
@@ -494,4 +488,12 @@ bool media_clock_track(const MediaClock *clock, unsigned track_id, MediaClockTra
     ret_track->offset_ns = track->own_error_ns;
     ret_track->drift_ppb = -track->transit.slope_ppb;
     return true;
+}
+
+void media_clock_hot_memory(MediaClock *clock, unsigned track_id, HotMemory *hot)
+{
+    const Track *track = find_track(clock, track_id);
+    if (track)
+        hot_memory_add(hot, track, offsetof(Track, transit.trend));
+    hot_memory_add(hot, clock, offsetof(MediaClock, tracks));
 }

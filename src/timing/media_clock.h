@@ -7,6 +7,7 @@
  * Fixed memory; allocates only in new. */
 #pragma once
 
+#include "base/hot_memory.h"
 #include "flow/codec.h"
 
 typedef struct MediaClock MediaClock;
@@ -60,3 +61,6 @@ typedef struct {
 } MediaClockTrack;
 
 bool media_clock_track(const MediaClock *clock, unsigned track_id, MediaClockTrack *ret_track);
+
+/* Adds what a frame of the track touches of it. */
+void media_clock_hot_memory(MediaClock *clock, unsigned track_id, HotMemory *hot);

@@ -170,3 +170,12 @@ bool cipher_protect_rtcp(Cipher *cipher, uint8_t *packet, size_t *size)
     return cipher->gcm ? srtp_gcm_protect_rtcp(cipher->gcm, packet, size)
                        : protect(cipher->outbound, srtp_protect_rtcp, packet, size);
 }
+
+void cipher_hot_memory(const Cipher *cipher, HotMemory *hot)
+{
+    if (!cipher)
+        return;
+    hot_memory_add(hot, cipher, sizeof *cipher);
+    if (cipher->gcm)
+        srtp_gcm_hot_memory(cipher->gcm, hot);
+}

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hot_memory.h"
+
 /* The numbers of the DTLS extension use_srtp (RFC 5764 4.1.2, RFC 7714 14.2). */
 typedef enum {
     CIPHER_AES128_CM_SHA1_80 = 0x0001,
@@ -41,6 +43,7 @@ typedef enum {
 
 /* `size` shrinks to what was protected. */
 CipherVerdict cipher_unprotect_rtp(Cipher *cipher, uint8_t *packet, size_t *size);
+void cipher_hot_memory(const Cipher *cipher, HotMemory *hot); /* of that; may be NULL */
 CipherVerdict cipher_unprotect_rtcp(Cipher *cipher, uint8_t *packet, size_t *size);
 
 /* `size` grows by up to PEER_TRAILER bytes, for which there must be room. */

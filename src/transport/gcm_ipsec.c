@@ -54,6 +54,11 @@ void gcm_ipsec_free(GcmIpsec *ipsec)
     free(ipsec);
 }
 
+void gcm_ipsec_hot_memory(const GcmIpsec *ipsec, HotMemory *hot)
+{
+    hot_memory_add(hot, ipsec, sizeof *ipsec);
+}
+
 bool gcm_ipsec_open(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text)
 {
     require(text->trailer_size == 0);
@@ -76,6 +81,12 @@ GcmIpsec *gcm_ipsec_new(const uint8_t *key, size_t key_size)
 void gcm_ipsec_free(GcmIpsec *ipsec)
 {
     require(ipsec == NULL);
+}
+
+void gcm_ipsec_hot_memory(const GcmIpsec *ipsec, HotMemory *hot)
+{
+    (void)ipsec;
+    (void)hot;
 }
 
 bool gcm_ipsec_open(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text)

@@ -127,3 +127,9 @@ bool gcm_key_seal(GcmKey *key, const GcmText *text)
     make_iv(session, text, iv);
     return gcm_evp_seal(session->evp, iv, text);
 }
+
+void gcm_key_hot_memory(const GcmKey *key, HotMemory *hot)
+{
+    hot_memory_add(hot, &key->rtp, sizeof key->rtp);
+    gcm_ipsec_hot_memory(key->rtp.ipsec, hot);
+}

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hot_memory.h"
+
 #define GCM_TAG_SIZE 16
 #define GCM_IV_SIZE 12 /* the salt has as much */
 
@@ -38,3 +40,4 @@ typedef struct {
 /* Each for keys of its use only. */
 bool gcm_key_open(GcmKey *key, const GcmText *text); /* false: not authentic, its bytes are void */
 bool gcm_key_seal(GcmKey *key, const GcmText *text); /* writes the tag */
+void gcm_key_hot_memory(const GcmKey *key, HotMemory *hot); /* of RTP */

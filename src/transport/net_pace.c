@@ -4,6 +4,8 @@
 #include "base/clock.h"
 
 #define SHARE_TRIES 4
+/* What a long turn finds missing is asked for before the next one. */
+#define TIMER_STEP_NS (10 * NS_PER_MS)
 
 typedef struct {
     GSource source;
@@ -22,8 +24,7 @@ struct NetPace {
 static const struct {
     unsigned sockets;
     int64_t interval_ns;
-} steps[] = {
-    {500, 40 * NS_PER_MS}, {200, 20 * NS_PER_MS}, {50, 10 * NS_PER_MS}, {16, 5 * NS_PER_MS}};
+} steps[] = {{200, 40 * NS_PER_MS}, {50, 10 * NS_PER_MS}, {16, 5 * NS_PER_MS}};
 
 int64_t net_pace_interval_ns(unsigned sockets)
 {
@@ -34,12 +35,16 @@ int64_t net_pace_interval_ns(unsigned sockets)
     return 0;
 }
 
+static int64_t round_up(int64_t at_ns, int64_t step_ns)
+{
+    if (step_ns == 0 || at_ns > CLOCK_NEVER - step_ns)
+        return at_ns;
+    return (at_ns + step_ns - 1) / step_ns * step_ns;
+}
+
 int64_t net_pace_round_up(const NetPace *pace, int64_t at_ns)
 {
-    const int64_t interval_ns = pace->interval_ns;
-    if (interval_ns == 0 || at_ns > CLOCK_NEVER - interval_ns)
-        return at_ns;
-    return (at_ns + interval_ns - 1) / interval_ns * interval_ns;
+    return round_up(at_ns, MIN(pace->interval_ns, TIMER_STEP_NS));
 }
 
 static void poll_socket(const NetPace *pace, NetSocket *socket)
@@ -60,7 +65,7 @@ static void set_next_turn(const NetPace *pace)
         g_source_set_ready_time(pace->source, -1);
     else
         g_source_set_ready_time(pace->source,
-                                net_pace_round_up(pace, clock_monotonic_ns() + 1) / NS_PER_US);
+                                round_up(clock_monotonic_ns() + 1, pace->interval_ns) / NS_PER_US);
 }
 
 static void change_interval(NetPace *pace, int64_t interval_ns)
@@ -100,10 +105,28 @@ static bool has_socket(const NetPace *pace, unsigned index)
     return pace->sockets->pdata[index] != NULL;
 }
 
+static const NetSocket *socket_behind(const NetPace *pace, unsigned index, unsigned distance)
+{
+    return index + distance < pace->sockets->len ? pace->sockets->pdata[index + distance] : NULL;
+}
+
+/* For the next ones in this turn. */
+static void fetch_ahead(const NetPace *pace, unsigned index)
+{
+    const NetSocket *next = socket_behind(pace, index, 1);
+    const NetSocket *second = socket_behind(pace, index, 2);
+    if (second)
+        hot_memory_fetch_list(&second->hot);
+    if (next)
+        hot_memory_fetch(&next->hot);
+}
+
 /* True when that was not all. */
 static bool drain(const NetPace *pace, unsigned index)
 {
     const NetSocket *socket = pace->sockets->pdata[index];
+    if (pace->interval_ns > 0)
+        fetch_ahead(pace, index);
     pace->out.before_drain(pace->out.owner);
     return socket->drain(socket->owner);
 }

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hot_memory.h"
+
 /* Embedded in its owner, which sets the first four. */
 typedef struct {
     int fd;
@@ -17,6 +19,7 @@ typedef struct {
     /* Somebody else is going to read it, who takes each piece for one datagram: true when nothing
      * waits that is more than one. NULL: nothing ever is. */
     bool (*share)(void *owner, bool is_shared);
+    HotMemory hot; /* of what reads it; may be empty */
     unsigned index;
     gpointer tag; /* of the poll, while that is how it is read */
 } NetSocket;
@@ -43,6 +46,6 @@ void net_pace_end_sharing(NetPace *pace);
 /* For so many sockets; 0 = each as soon as something comes. */
 int64_t net_pace_interval_ns(unsigned sockets);
 
-/* The turn at or after that time; without a pace the time itself. Monotonic, for timers that shall
- * not wake the thread by themselves. */
+/* That time or later, by a step of 10 ms or by the turn where that is shorter; without a pace the
+ * time itself. Monotonic, for timers that shall not wake the thread each by itself. */
 int64_t net_pace_round_up(const NetPace *pace, int64_t at_ns);

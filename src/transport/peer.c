@@ -42,29 +42,6 @@ struct Peer {
     } early;
 };
 
-G_DEFINE_QUARK(peer - error, peer_error)
-
-const char *peer_state_name(PeerState state)
-{
-    switch (state) {
-    case PEER_NEW:
-        return "new";
-    case PEER_CHECKING:
-        return "checking";
-    case PEER_HANDSHAKE:
-        return "handshake";
-    case PEER_CONNECTED:
-        return "connected";
-    case PEER_DISCONNECTED:
-        return "disconnected";
-    case PEER_FAILED:
-        return "failed";
-    case PEER_CLOSED:
-        return "closed";
-    }
-    return "";
-}
-
 /* FAILED and CLOSED are final. */
 static void set_state(Peer *peer, PeerState state, const GError *error)
 {
@@ -454,6 +431,17 @@ unsigned peer_send_rtp_many(Peer *peer, struct iovec *packets, unsigned count)
                        : peer_send_rtp(peer, packet->iov_base, packet->iov_len);
     }
     return path ? udp_path_send_many(path, packets, done) : done;
+}
+
+HotMemory *peer_hot_memory(Peer *peer)
+{
+    UdpPath *path = ice_udp_path(ice_session_current(peer->ice));
+    HotMemory *hot = path ? udp_path_hot_memory(path) : NULL;
+    if (!hot)
+        return NULL;
+    hot_memory_add(hot, peer, offsetof(Peer, is_server));
+    cipher_hot_memory(peer->cipher, hot);
+    return hot;
 }
 
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits)

@@ -112,6 +112,10 @@ bool peer_send_rtcp(Peer *peer, uint8_t *packet, size_t size);
 /* Each with that room behind it; how many were sent. At most UDP_PATH_BATCH. */
 unsigned peer_send_rtp_many(Peer *peer, struct iovec *packets, unsigned count);
 
+/* For what its datagrams go through behind it, with what they touch of the peer; NULL where libnice
+ * reads them. Valid until the next event. */
+HotMemory *peer_hot_memory(Peer *peer);
+
 /* The embedded room opens channels; a recorder answers those that come. */
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits);
 bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_t size);

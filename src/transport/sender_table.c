@@ -81,6 +81,13 @@ SrtpSender *sender_table_find(SenderTable *table, uint32_t ssrc)
     return sender;
 }
 
+void sender_table_hot_memory(const SenderTable *table, HotMemory *hot)
+{
+    hot_memory_add(hot, table, sizeof *table);
+    for (unsigned i = 0; i < RECENT; i++)
+        hot_memory_add(hot, table->recent[i].sender, offsetof(SrtpSender, rtcp));
+}
+
 bool sender_table_is_full(const SenderTable *table)
 {
     return table->count == SENDER_TABLE_MAX;

@@ -2,6 +2,7 @@
  * Thread: net. Allocates once for each sender; bounded by SENDER_TABLE_MAX. */
 #pragma once
 
+#include "base/hot_memory.h"
 #include "transport/replay_window.h"
 
 #define SENDER_TABLE_MAX 2048
@@ -16,6 +17,7 @@ typedef struct SenderTable SenderTable;
 SenderTable *sender_table_new(void);
 void sender_table_free(SenderTable *table);
 
-SrtpSender *sender_table_find(SenderTable *table, uint32_t ssrc); /* NULL: not known */
-SrtpSender *sender_table_add(SenderTable *table, uint32_t ssrc);  /* NULL: one too many */
+SrtpSender *sender_table_find(SenderTable *table, uint32_t ssrc);       /* NULL: not known */
+SrtpSender *sender_table_add(SenderTable *table, uint32_t ssrc);        /* NULL: one too many */
+void sender_table_hot_memory(const SenderTable *table, HotMemory *hot); /* of a known one's RTP */
 bool sender_table_is_full(const SenderTable *table);

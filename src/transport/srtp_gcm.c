@@ -189,3 +189,10 @@ bool srtp_gcm_protect_rtcp(SrtpGcm *srtp, uint8_t *packet, size_t *size)
     *size += GCM_TAG_SIZE + RTCP_TRAILER_SIZE;
     return true;
 }
+
+void srtp_gcm_hot_memory(const SrtpGcm *srtp, HotMemory *hot)
+{
+    hot_memory_add(hot, srtp, sizeof *srtp);
+    gcm_key_hot_memory(srtp->inbound, hot);
+    sender_table_hot_memory(srtp->heard, hot);
+}

@@ -208,6 +208,15 @@ bool udp_path_probe(UdpPath *path, const StunQuestion *question)
     return udp_path_send(path, request, size);
 }
 
+HotMemory *udp_path_hot_memory(UdpPath *path)
+{
+    HotMemory *hot = &path->socket.hot;
+    hot->count = 0;
+    hot_memory_add(hot, path, offsetof(NetSocket, hot));
+    hot_memory_add(hot, &path->thread, sizeof *path - offsetof(UdpPath, thread));
+    return hot;
+}
+
 typedef struct {
     unsigned count; /* datagrams */
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))];

@@ -93,7 +93,7 @@ static void run(Chain *chain, PauseGate *gate, ByteReader *reader)
     HeadCorrection head;
     track_pipeline_publish_clock(chain->pipeline, &head);
     pause_gate_end(gate);
-    track_pipeline_stop(chain->pipeline, chain->now_ns);
+    track_pipeline_stop(chain->pipeline);
     drain(chain);
 }
 

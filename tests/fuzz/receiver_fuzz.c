@@ -58,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     RtcpReportBlock block;
     receiver_report_block(receiver, now_ns, &block);
-    receiver_flush(receiver, now_ns);
+    receiver_flush(receiver);
     require(ledger_value(&counters.ledger.rows[STAGE_RECEIVE].held) == 0);
     require(ledger_row_balances(&counters.ledger, STAGE_RECEIVE));
     receiver_free(receiver);

@@ -3,6 +3,7 @@
 
 void bytes_test_add(void);
 void clock_test_add(void);
+void hot_memory_test_add(void);
 void log_test_add(void);
 void mailbox_test_add(void);
 void pool_test_add(void);

@@ -173,6 +173,40 @@ static void none_a_packet(gconstpointer data)
     close_path(&path);
 }
 
+static bool is_listed(const HotMemory *hot, const void *object)
+{
+    const uintptr_t line = (uintptr_t)object / HOT_MEMORY_LINE;
+    for (unsigned i = 0; i < hot->count; i++) {
+        const uintptr_t first = hot->ranges[i] / HOT_MEMORY_LINE;
+        if (line >= first && line <= first + hot->ranges[i] % HOT_MEMORY_LINE)
+            return true;
+    }
+    return false;
+}
+
+/* With as many ranges left as two tracks and a peer around them take. */
+static void lists_its_memory(void)
+{
+    Path path = {0};
+    HotMemory hot = {0}, unbound = {0};
+    open_path(&path, CIPHER_AEAD_AES_128_GCM);
+    play(&path, 0, 3);
+    cipher_hot_memory(path.receiver, &hot);
+    pool_hot_memory(path.pool, &hot);
+    track_pipeline_hot_memory(path.pipeline, &hot);
+    const void *const objects[] = {path.receiver,         path.pool,  path.pipeline,
+                                   &path.counters.ledger, path.queue, path.gate,
+                                   path.clock,            &path.counters.last_packet_ns};
+    for (unsigned i = 0; i < G_N_ELEMENTS(objects); i++)
+        g_assert_true(is_listed(&hot, objects[i]));
+    g_assert_false(is_listed(&hot, &path));
+    g_assert_cmpuint(hot.count, <, HOT_MEMORY_RANGES / 2);
+    track_pipeline_unbind(path.pipeline);
+    track_pipeline_hot_memory(path.pipeline, &unbound);
+    g_assert_cmpuint(unbound.count, ==, 0);
+    close_path(&path);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -181,5 +215,6 @@ int main(int argc, char **argv)
         g_autofree char *name = g_strdup_printf("/hot_path/%s", cipher_profile_name(profiles[i]));
         g_test_add_data_func(name, GINT_TO_POINTER(profiles[i]), none_a_packet);
     }
+    g_test_add_func("/hot_path/lists-its-memory", lists_its_memory);
     return g_test_run();
 }

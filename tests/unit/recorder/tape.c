@@ -329,7 +329,7 @@ static void finish(Tape *tape)
 {
     OutputResult result = {0};
     for (unsigned i = 0; i < TRACKS; i++)
-        track_pipeline_stop(tape->tracks[i].pipeline, tape->end_ns);
+        track_pipeline_stop(tape->tracks[i].pipeline);
     encode(tape);
     if (tape->encoder != NULL) {
         require(sound_encoder_flush(tape->encoder) >= 0);

@@ -314,7 +314,7 @@ static void one_wild_packet_changes_nothing(void)
     listener_media(listener, 40000, 3);
     listener_media(listener, 3, 4);
     listener_expect(listener, "1 2 3");
-    receiver_flush(listener->receiver, 0);
+    receiver_flush(listener->receiver);
     g_assert_cmpuint(listener_dropped(listener, DROP_MALFORMED), ==, 3);
     g_assert_cmpuint(listener_held(listener), ==, 0);
     g_assert_cmpuint(listener->lost, ==, 0);
@@ -364,7 +364,7 @@ static void a_full_window_gives_up_the_oldest(void)
     uint16_t asked[32];
     g_assert_cmpuint(receiver_take_nacks(listener->receiver, NS_PER_SECOND, asked, 32), ==, 7);
     g_assert_cmpuint(asked[0], ==, 1003);
-    receiver_flush(listener->receiver, 0);
+    receiver_flush(listener->receiver);
     listener_expect(listener, "1010/999");
     g_assert_cmpuint(ledger_value(&listener->counters.lost), ==, 1000);
     listener_free(listener);
@@ -431,7 +431,7 @@ static void the_ledger_balances_under_any_weather(void)
                 listener_retransmission(listener, asked[k], at_ms);
         }
     }
-    receiver_flush(listener->receiver, 0);
+    receiver_flush(listener->receiver);
     const LedgerRow *row = &listener->counters.ledger.rows[STAGE_RECEIVE];
     g_assert_cmpuint(ledger_value(&row->held), ==, 0);
     g_assert_true(ledger_row_balances(&listener->counters.ledger, STAGE_RECEIVE));

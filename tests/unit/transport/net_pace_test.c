@@ -155,26 +155,25 @@ static void test_interval(void)
     static const struct {
         unsigned sockets;
         int64_t interval_ms;
-    } rows[] = {{0, 0},    {1, 0},    {15, 0},   {16, 5},   {49, 5},        {50, 10},
-                {199, 10}, {200, 20}, {499, 20}, {500, 40}, {G_MAXUINT, 40}};
+    } rows[] = {{0, 0},   {1, 0},    {15, 0},   {16, 5},        {49, 5},
+                {50, 10}, {199, 10}, {200, 40}, {G_MAXUINT, 40}};
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_assert_cmpint(net_pace_interval_ns(rows[i].sockets), ==, rows[i].interval_ms * NS_PER_MS);
 }
 
-static void expect_rounding(const Desk *desk, int64_t interval_ns)
+static void expect_rounding(const Desk *desk, int64_t step_ns)
 {
     const int64_t now_ns = clock_monotonic_ns();
     for (int64_t at_ns = now_ns; at_ns < now_ns + 50 * NS_PER_MS; at_ns += 777777) {
         const int64_t rounded_ns = net_pace_round_up(desk->pace, at_ns);
-        if (interval_ns == 0) {
+        if (step_ns == 0) {
             g_assert_cmpint(rounded_ns, ==, at_ns);
             continue;
         }
         g_assert_cmpint(rounded_ns, >=, at_ns);
-        g_assert_cmpint(rounded_ns, <, at_ns + interval_ns);
+        g_assert_cmpint(rounded_ns, <, at_ns + step_ns);
         g_assert_cmpint(net_pace_round_up(desk->pace, rounded_ns), ==, rounded_ns);
-        g_assert_cmpint(net_pace_round_up(desk->pace, rounded_ns + 1), ==,
-                        rounded_ns + interval_ns);
+        g_assert_cmpint(net_pace_round_up(desk->pace, rounded_ns + 1), ==, rounded_ns + step_ns);
     }
     g_assert_cmpint(net_pace_round_up(desk->pace, CLOCK_NEVER), ==, CLOCK_NEVER);
     g_assert_cmpint(net_pace_round_up(desk->pace, CLOCK_NEVER - 1), >=, CLOCK_NEVER - 1);
@@ -187,7 +186,7 @@ static void test_round_up(void)
     Line *lines = lines_new(&desk, 200);
     for (unsigned i = 0; i <= 200; i++) {
         if (i == 0 || i == 15 || i == 16 || i == 50 || i == 200)
-            expect_rounding(&desk, net_pace_interval_ns(i));
+            expect_rounding(&desk, MIN(net_pace_interval_ns(i), 10 * NS_PER_MS));
         if (i < 200)
             line_add(&lines[i]);
     }

@@ -469,6 +469,22 @@ static void expect_agents(PeerEnd *end, bool at_work)
     g_assert_cmpint(is_at_work, ==, at_work);
 }
 
+static void count_hot_ranges(PeerEnd *end, void *ret_count)
+{
+    const HotMemory *hot = peer_hot_memory(end->peer);
+    *(unsigned *)ret_count = hot ? hot->count : 0;
+}
+
+/* Anew each time, not behind what was listed before. */
+static unsigned hot_ranges(PeerEnd *end)
+{
+    unsigned first, again;
+    peer_end_run(end, count_hot_ranges, &first);
+    peer_end_run(end, count_hot_ranges, &again);
+    g_assert_cmpuint(first, ==, again);
+    return first;
+}
+
 /* It is taken a moment after the connection is up. */
 static void expect_path(PeerEnd *end)
 {
@@ -484,6 +500,7 @@ static void test_udp_path(void)
     Pair pair = connected_pair();
     expect_path(pair.server);
     expect_agents(pair.server, false);
+    g_assert_cmpuint(hot_ranges(pair.server), >=, 6);
     for (unsigned round = 1; round <= 3; round++) {
         g_assert_true(wait_for_completions(pair.server, round));
         g_assert_true(wait_for_completions(pair.client, round));
@@ -546,6 +563,7 @@ static void test_tcp_without_path(void)
         g_assert_false(peer_end_stats(pair.client).has_udp_path);
     }
     expect_agents(pair.client, true);
+    g_assert_cmpuint(hot_ranges(pair.client), ==, 0);
     expect_batch(&pair);
     pair_clear(&pair);
 }
