@@ -13,8 +13,8 @@ static void test_ranges(void)
     static const struct {
         size_t begin, size, first, following; /* lines */
     } rows[] = {
-        {0, 1, 0, 0},        {0, LINE, 0, 0},      {0, LINE + 1, 0, 1},
-        {LINE - 1, 2, 0, 1}, {LINE, LINE, 1, 0},   {3 * LINE + 5, 2 * LINE, 3, 2},
+        {0, 1, 0, 0},        {0, LINE, 0, 0},       {0, LINE + 1, 0, 1},
+        {LINE - 1, 2, 0, 1}, {LINE, LINE, 1, 0},    {3 * LINE + 5, 2 * LINE, 3, 2},
         {LINE - 1, 1, 0, 0}, {0, 64 * LINE, 0, 63}, {0, 65 * LINE, 0, 63},
     };
     for (size_t i = 0; i < G_N_ELEMENTS(rows); i++) {

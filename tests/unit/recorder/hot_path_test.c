@@ -194,9 +194,9 @@ static void lists_its_memory(void)
     cipher_hot_memory(path.receiver, &hot);
     pool_hot_memory(path.pool, &hot);
     track_pipeline_hot_memory(path.pipeline, &hot);
-    const void *const objects[] = {path.receiver,         path.pool,  path.pipeline,
-                                   &path.counters.ledger, path.queue, path.gate,
-                                   path.clock,            &path.counters.last_packet_ns};
+    const void *const objects[] = {
+        path.receiver, path.pool, path.pipeline, &path.counters.ledger,
+        path.queue,    path.gate, path.clock,    &path.counters.last_packet_ns};
     for (unsigned i = 0; i < G_N_ELEMENTS(objects); i++)
         g_assert_true(is_listed(&hot, objects[i]));
     g_assert_false(is_listed(&hot, &path));
