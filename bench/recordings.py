@@ -32,7 +32,7 @@ GUARD_SECONDS = 0.5
 CALLERS = 8  # that start recordings at the same time
 MORE_STARTS = 5  # one by one, while the others run
 SETTLE_SECONDS = 2.5  # a key frame, and the first fragments
-LOOKS = 5  # at how old the last write is
+LOOKS = 5  # at how old the last write is; one where room for files is short
 STOP_SECONDS = 180
 MANY = {
     "ROOMTAPE_SERVICE_MAX_RECORDINGS": "5000", "ROOMTAPE_API_REQUEST_RATE": "0",
@@ -192,10 +192,10 @@ class Recorder:
         at = (began + time.monotonic()) / 2
         return [at, *(sum(_values(text, f"roomtape_track_{name}_total")) for name in ("packets", "bytes", "bytes_written"))]
 
-    def write_ages(self):
+    def write_ages(self, looks):
         """Seconds since each track's last write, at some moments."""
         ages = []
-        for number in range(LOOKS):
+        for number in range(looks):
             ages += _values(self.serve.get("/metrics").text, "roomtape_track_seconds_since_last_write")
             time.sleep(0.1 + 0.03 * number)
         return ages
@@ -241,7 +241,7 @@ def _run(recorder, asked, seconds, pauses, fields):
     time.sleep(seconds)
     usage = {**usage.end(), **recorder.source.sent(), "sender_percent": sender.end()["cpu_percent"]}
     took, packets, received, written = (end - begin for begin, end in zip(before, recorder.totals()))
-    ages = recorder.write_ages()
+    ages = recorder.write_ages(1 if pauses else LOOKS)
     if pauses:
         recorder.post_all("pause")
     losses = recorder.losses()
