@@ -19,6 +19,11 @@ def of_floor(row, mode, name):
     return number(row.get(f"floor_{mode}", {}), name)
 
 
+def floor_packets(row):
+    found = row.get("floor_timer", {})
+    return number({"each": found["packets"] / found["seconds"] / found["count"]} if "packets" in found else {}, "each", 0)
+
+
 LINES = (
     ("CPU, ms a second of each", lambda row: number(row, "cpu_ms")),
     ("  user", lambda row: number(row, "user_ms")),
@@ -29,6 +34,7 @@ LINES = (
     ("CPU, us a packet", lambda row: number(row, "us_per_packet")),
     ("floor (timer), us a packet", lambda row: of_floor(row, "timer", "us_per_packet")),
     ("packets/s of each", lambda row: number(row, "packets_per_second", 0)),
+    ("  of the floor", floor_packets),
     ("Mbit/s of each received", lambda row: number(row, "received_mbit")),
     ("  written", lambda row: number(row, "written_mbit")),
     ("RSS, MiB", lambda row: number(row, "rss_mib", 1)),

@@ -1,5 +1,5 @@
 /* The other side of the floor: sends each socket what one camera and one microphone send, 30 bursts
- * of 7 packets of 1200 bytes and 50 packets of 132 bytes a second, each at its time. Thread: a
+ * of 8 packets of 1080 bytes and 50 packets of 132 bytes a second, each at its time. Thread: a
  * process of its own; the counters are in memory that both share. */
 #pragma once
 

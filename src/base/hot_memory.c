@@ -26,6 +26,8 @@ void hot_memory_fetch(const HotMemory *hot)
 
 void hot_memory_fetch_list(const HotMemory *hot)
 {
-    for (size_t offset = 0; offset < sizeof *hot; offset += HOT_MEMORY_LINE)
-        __builtin_prefetch((const char *)hot + offset);
+    const char *end = (const char *)(hot + 1);
+    for (const char *line = (const char *)hot; line < end; line += HOT_MEMORY_LINE)
+        __builtin_prefetch(line);
+    __builtin_prefetch(end - 1);
 }

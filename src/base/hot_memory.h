@@ -1,13 +1,13 @@
 /* The memory that the next packets of one connection will touch. Among hundreds of connections a
  * connection's own has gone from the caches since it was last read; fetched together, and while the
  * one before it is worked on, its lines cost a fraction of one miss after the other.
- * Thread: its owner's. What is listed may be freed meanwhile: fetching it does nothing then. */
+ * Thread: its owner's. What is listed may be freed meanwhile: fetching it does no harm. */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define HOT_MEMORY_RANGES 62 /* what is beyond them is not listed */
+#define HOT_MEMORY_RANGES 62 /* a peer and three tracks; what is beyond them is not listed */
 #define HOT_MEMORY_LINE 64
 
 typedef struct {

@@ -48,5 +48,5 @@ typedef struct {
 
 QueueStats bounded_queue_stats(BoundedQueue *queue); /* any thread */
 
-/* Adds what bounded_queue_put() touches of it. */
+/* Adds what bounded_queue_put() touches of it, but for the frame's place. */
 void bounded_queue_hot_memory(const BoundedQueue *queue, HotMemory *hot);

@@ -9,5 +9,6 @@ typedef struct {
     int64_t deadline_ns; /* 0 = it begins with the next picture */
 } LayerWait;
 
-/* Whether that picture is of another one. */
+/* Whether that picture is of another one. The first begins the deadline; the key frame that is
+ * not refused ends the wait. */
 bool layer_wait_refuses(LayerWait *wait, const Frame *frame);

@@ -10,11 +10,11 @@
 /* Together with the others': a thread with many recordings does not wake up for each of them. */
 void net_wake_at(NetSession *session, int64_t at_ns)
 {
-    const int64_t turn_ns = net_thread_round_up(session->thread, at_ns);
-    if (turn_ns >= session->net.wake_ns)
+    const int64_t rounded_ns = net_thread_round_up(session->thread, at_ns);
+    if (rounded_ns >= session->net.wake_ns)
         return;
-    session->net.wake_ns = turn_ns;
-    net_timers_set(net_thread_timers(session->thread), &session->net.timer, turn_ns);
+    session->net.wake_ns = rounded_ns;
+    net_timers_set(net_thread_timers(session->thread), &session->net.timer, rounded_ns);
 }
 
 static void send_rtcp(NetSession *session, ByteWriter *rtcp)

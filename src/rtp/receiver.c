@@ -484,6 +484,8 @@ void receiver_flush(Receiver *receiver)
 void receiver_hot_memory(const Receiver *receiver, HotMemory *hot)
 {
     hot_memory_add(hot, receiver, offsetof(Receiver, payloads) + sizeof receiver->payloads.codec);
+    hot_memory_add(hot, &receiver->history.came[sequence_history_word(receiver->next)],
+                   HOT_MEMORY_LINE); /* a second's packets */
     reorder_hot_memory(receiver->reorder, hot);
     nack_list_hot_memory(receiver->nacks, hot);
 }

@@ -11,11 +11,15 @@ typedef struct {
     uint64_t came[SEQUENCE_HISTORY / 64];
 } SequenceHistory;
 
+static inline unsigned sequence_history_word(int64_t sequence)
+{
+    return (unsigned)((uint64_t)sequence % SEQUENCE_HISTORY / 64);
+}
+
 static inline void sequence_history_note(SequenceHistory *history, int64_t sequence, bool came)
 {
-    const uint64_t bit = (uint64_t)sequence % SEQUENCE_HISTORY;
-    const uint64_t mask = UINT64_C(1) << bit % 64;
-    uint64_t *word = &history->came[bit / 64];
+    const uint64_t mask = UINT64_C(1) << (uint64_t)sequence % 64;
+    uint64_t *word = &history->came[sequence_history_word(sequence)];
     *word = came ? *word | mask : *word & ~mask;
 }
 
@@ -23,6 +27,6 @@ static inline void sequence_history_note(SequenceHistory *history, int64_t seque
 static inline bool sequence_history_came(const SequenceHistory *history, int64_t sequence,
                                          int64_t next)
 {
-    const uint64_t bit = (uint64_t)sequence % SEQUENCE_HISTORY;
-    return sequence >= next - SEQUENCE_HISTORY && (history->came[bit / 64] >> bit % 64 & 1) != 0;
+    const uint64_t word = history->came[sequence_history_word(sequence)];
+    return sequence >= next - SEQUENCE_HISTORY && (word >> (uint64_t)sequence % 64 & 1) != 0;
 }

@@ -490,10 +490,9 @@ bool media_clock_track(const MediaClock *clock, unsigned track_id, MediaClockTra
     return true;
 }
 
-void media_clock_hot_memory(MediaClock *clock, unsigned track_id, HotMemory *hot)
+void media_clock_hot_memory(const MediaClock *clock, unsigned track_id, HotMemory *hot)
 {
-    const Track *track = find_track(clock, track_id);
-    if (track)
-        hot_memory_add(hot, track, offsetof(Track, transit.trend));
+    if (track_id < MEDIA_CLOCK_MAX_TRACKS)
+        hot_memory_add(hot, &clock->tracks[track_id], offsetof(Track, transit.trend));
     hot_memory_add(hot, clock, offsetof(MediaClock, tracks));
 }

@@ -63,4 +63,4 @@ typedef struct {
 bool media_clock_track(const MediaClock *clock, unsigned track_id, MediaClockTrack *ret_track);
 
 /* Adds what a frame of the track touches of it. */
-void media_clock_hot_memory(MediaClock *clock, unsigned track_id, HotMemory *hot);
+void media_clock_hot_memory(const MediaClock *clock, unsigned track_id, HotMemory *hot);

@@ -43,9 +43,11 @@ typedef enum {
 
 /* `size` shrinks to what was protected. */
 CipherVerdict cipher_unprotect_rtp(Cipher *cipher, uint8_t *packet, size_t *size);
-void cipher_hot_memory(const Cipher *cipher, HotMemory *hot); /* of that; may be NULL */
 CipherVerdict cipher_unprotect_rtcp(Cipher *cipher, uint8_t *packet, size_t *size);
 
 /* `size` grows by up to PEER_TRAILER bytes, for which there must be room. */
 bool cipher_protect_rtp(Cipher *cipher, uint8_t *packet, size_t *size);
 bool cipher_protect_rtcp(Cipher *cipher, uint8_t *packet, size_t *size);
+
+/* Adds what unprotecting RTP touches of it, which may be NULL. */
+void cipher_hot_memory(const Cipher *cipher, HotMemory *hot);

@@ -11,8 +11,9 @@ typedef struct GcmIpsec GcmIpsec;
 GcmIpsec *gcm_ipsec_new(const uint8_t *key, size_t key_size);
 void gcm_ipsec_free(GcmIpsec *ipsec);
 
-void gcm_ipsec_hot_memory(const GcmIpsec *ipsec, HotMemory *hot); /* may be NULL */
-
 /* `iv` has GCM_IV_SIZE bytes; a text with a trailer is none for it. Decrypts before it knows
  * whether the text is authentic, as OpenSSL does: what was not is not to be looked at. */
 bool gcm_ipsec_open(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text);
+
+/* Adds what opening touches of it, which may be NULL. */
+void gcm_ipsec_hot_memory(const GcmIpsec *ipsec, HotMemory *hot);

@@ -40,4 +40,6 @@ typedef struct {
 /* Each for keys of its use only. */
 bool gcm_key_open(GcmKey *key, const GcmText *text); /* false: not authentic, its bytes are void */
 bool gcm_key_seal(GcmKey *key, const GcmText *text); /* writes the tag */
-void gcm_key_hot_memory(const GcmKey *key, HotMemory *hot); /* of RTP */
+
+/* Adds what opening RTP touches of it. */
+void gcm_key_hot_memory(const GcmKey *key, HotMemory *hot);

@@ -4,6 +4,9 @@
 #include "base/clock.h"
 
 #define SHARE_TRIES 4
+/* No multiple of the distance of pictures or sounds: else each of a track's would wait as long as
+ * the one before, and the clock take that for its way. */
+#define LONG_TURN_NS (37 * NS_PER_MS)
 /* What a long turn finds missing is asked for before the next one. */
 #define TIMER_STEP_NS (10 * NS_PER_MS)
 
@@ -24,7 +27,7 @@ struct NetPace {
 static const struct {
     unsigned sockets;
     int64_t interval_ns;
-} steps[] = {{200, 40 * NS_PER_MS}, {50, 10 * NS_PER_MS}, {16, 5 * NS_PER_MS}};
+} steps[] = {{200, LONG_TURN_NS}, {50, 10 * NS_PER_MS}, {16, 5 * NS_PER_MS}};
 
 int64_t net_pace_interval_ns(unsigned sockets)
 {
@@ -227,6 +230,7 @@ void net_pace_add(NetPace *pace, NetSocket *socket)
 {
     socket->index = pace->sockets->len;
     socket->tag = NULL;
+    socket->hot.count = 0;
     g_ptr_array_add(pace->sockets, socket);
     pace->count++;
     if (pace->interval_ns == 0)

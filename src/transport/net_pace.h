@@ -10,7 +10,7 @@
 
 #include "base/hot_memory.h"
 
-/* Embedded in its owner, which sets the first four. */
+/* Embedded in its owner, which sets the first four, and fills `hot` later. */
 typedef struct {
     int fd;
     void *owner;
@@ -19,7 +19,7 @@ typedef struct {
     /* Somebody else is going to read it, who takes each piece for one datagram: true when nothing
      * waits that is more than one. NULL: nothing ever is. */
     bool (*share)(void *owner, bool is_shared);
-    HotMemory hot; /* of what reads it; may be empty */
+    HotMemory hot; /* of what reads it; empty at first */
     unsigned index;
     gpointer tag; /* of the poll, while that is how it is read */
 } NetSocket;

@@ -161,9 +161,9 @@ NetThread *net_thread_new(const char *name)
     thread->context = g_main_context_new();
     thread->slow_context = g_main_context_new();
     thread->agents = agent_loop_new(thread->context);
-    thread->timers = net_timers_new(thread->context);
     thread->pace = net_pace_new(thread->context,
                                 (NetPaceOut){.owner = thread, .before_drain = note_socket_time});
+    thread->timers = net_timers_new(thread->context); /* behind what is read at that time */
     thread->mailbox = mailbox_new();
     thread->inbox = net_inbox_new(thread->context);
     if (!thread->mailbox || !thread->inbox) {

@@ -17,7 +17,9 @@ typedef struct SenderTable SenderTable;
 SenderTable *sender_table_new(void);
 void sender_table_free(SenderTable *table);
 
-SrtpSender *sender_table_find(SenderTable *table, uint32_t ssrc);       /* NULL: not known */
-SrtpSender *sender_table_add(SenderTable *table, uint32_t ssrc);        /* NULL: one too many */
-void sender_table_hot_memory(const SenderTable *table, HotMemory *hot); /* of a known one's RTP */
+SrtpSender *sender_table_find(SenderTable *table, uint32_t ssrc); /* NULL: not known */
+SrtpSender *sender_table_add(SenderTable *table, uint32_t ssrc);  /* NULL: one too many */
 bool sender_table_is_full(const SenderTable *table);
+
+/* Adds what RTP of the senders that were found last touches. */
+void sender_table_hot_memory(const SenderTable *table, HotMemory *hot);

@@ -17,4 +17,6 @@ CipherVerdict srtp_gcm_unprotect_rtp(SrtpGcm *srtp, uint8_t *packet, size_t *siz
 CipherVerdict srtp_gcm_unprotect_rtcp(SrtpGcm *srtp, uint8_t *packet, size_t *size);
 bool srtp_gcm_protect_rtp(SrtpGcm *srtp, uint8_t *packet, size_t *size);
 bool srtp_gcm_protect_rtcp(SrtpGcm *srtp, uint8_t *packet, size_t *size);
-void srtp_gcm_hot_memory(const SrtpGcm *srtp, HotMemory *hot); /* of unprotecting RTP */
+
+/* Adds what unprotecting RTP touches of it. */
+void srtp_gcm_hot_memory(const SrtpGcm *srtp, HotMemory *hot);

@@ -39,7 +39,8 @@ bool udp_path_send(UdpPath *path, const uint8_t *data, size_t size);
 /* The answer comes as a datagram; that to the newest question counts. False as above. */
 bool udp_path_probe(UdpPath *path, const StunQuestion *question);
 
-/* Of the socket, empty, for what its datagrams go through. */
+/* The socket's list, begun anew with the path itself; for what its datagrams go through behind it.
+ */
 HotMemory *udp_path_hot_memory(UdpPath *path);
 
 /* In one call of the kernel for up to UDP_PATH_BATCH; how many it took. */

@@ -156,7 +156,7 @@ static void test_interval(void)
         unsigned sockets;
         int64_t interval_ms;
     } rows[] = {{0, 0},   {1, 0},    {15, 0},   {16, 5},        {49, 5},
-                {50, 10}, {199, 10}, {200, 40}, {G_MAXUINT, 40}};
+                {50, 10}, {199, 10}, {200, 37}, {G_MAXUINT, 37}};
     for (unsigned i = 0; i < G_N_ELEMENTS(rows); i++)
         g_assert_cmpint(net_pace_interval_ns(rows[i].sockets), ==, rows[i].interval_ms * NS_PER_MS);
 }
