@@ -53,6 +53,21 @@ static void on_rtp(void *owner, uint8_t *data, size_t size, int64_t arrival_ns)
         net_wake_at(session, track_pipeline_push(pipeline, &packet));
 }
 
+void net_list_hot_memory(const NetSession *session)
+{
+    HotMemory *hot = session->net.peer ? peer_hot_memory(session->net.peer) : NULL;
+    if (!hot)
+        return;
+    hot_memory_add(hot, &session->net,
+                   offsetof(NetSession, net.generation) - offsetof(NetSession, net));
+    hot_memory_add(hot, session->net.ssrcs, session->net.ssrc_count * sizeof *session->net.ssrcs);
+    pool_hot_memory(session->net.pool, hot);
+    for (unsigned i = 0; i < session->net.pipelines->len; i++) {
+        if (net_pipeline_at(session, i))
+            track_pipeline_hot_memory(net_pipeline_at(session, i), hot);
+    }
+}
+
 typedef struct {
     NetSession *session;
     int64_t arrival_ns;

@@ -146,22 +146,6 @@ static int64_t send_feedback(NetSession *session, int64_t now_ns)
     return next_ns;
 }
 
-/* Once a second: what comes and goes in between is fetched, or not, without harm. */
-static void list_hot_memory(const NetSession *session)
-{
-    HotMemory *hot = session->net.peer ? peer_hot_memory(session->net.peer) : NULL;
-    if (!hot)
-        return;
-    hot_memory_add(hot, &session->net,
-                   offsetof(NetSession, net.generation) - offsetof(NetSession, net));
-    hot_memory_add(hot, session->net.ssrcs, session->net.ssrc_count * sizeof *session->net.ssrcs);
-    pool_hot_memory(session->net.pool, hot);
-    for (unsigned i = 0; i < session->net.pipelines->len; i++) {
-        if (net_pipeline_at(session, i))
-            track_pipeline_hot_memory(net_pipeline_at(session, i), hot);
-    }
-}
-
 static void on_timer(void *owner)
 {
     NetSession *session = owner;
@@ -175,7 +159,7 @@ static void on_timer(void *owner)
         send_reports(session, now_ns);
         watch_peer(session, now_ns);
         net_publish(session);
-        list_hot_memory(session);
+        net_list_hot_memory(session);
     }
     next_ns = MIN(next_ns, session->net.report_ns);
     if (session->net.offer_waits)

@@ -101,6 +101,9 @@ void net_take_reference_answer(NetSession *session, uint32_t reference, uint32_t
 TrackPipeline *net_pipeline_at(const NetSession *session, unsigned index);
 
 /* net_connection */
+/* Lists what a packet touches on its way, for the turn of the sockets (base/hot_memory.h). Once a
+ * second: what comes and goes in between is fetched, or not, without harm. */
+void net_list_hot_memory(const NetSession *session);
 void net_take_offer(NetSession *session, const char *sdp, uint32_t id);
 void net_take_candidate(NetSession *session, const char *candidate); /* NULL: no more */
 void net_open_peer(NetSession *session);
