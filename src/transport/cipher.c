@@ -86,7 +86,7 @@ Cipher *cipher_new(CipherProfile profile, const CipherKeys *keys)
     Cipher *cipher = calloc(1, sizeof *cipher);
     require(cipher != NULL);
     if (profile != CIPHER_AES128_CM_SHA1_80)
-        cipher->gcm = srtp_gcm_new(keys, cipher_key_size(profile), GCM_OPENS);
+        cipher->gcm = srtp_gcm_new(keys, cipher_key_size(profile), GCM_BY_IPSEC);
     if (cipher->gcm || (profile == CIPHER_AES128_CM_SHA1_80 && open_library(cipher, keys)))
         return cipher;
     cipher_free(cipher);

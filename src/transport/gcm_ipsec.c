@@ -16,29 +16,33 @@
  * at a time. */
 struct GcmIpsec {
     _Alignas(CACHE_LINE) struct gcm_key_data key;
-    aes_gcm_enc_dec_t open;
+    aes_gcm_enc_dec_t run;
 };
 
 /* The library's manager says which of its functions suit the processor. They do not need it to run,
  * so it is not kept, and nothing of it is shared between keys or threads. */
-static bool choose(const IMB_MGR *manager, GcmIpsec *ipsec, const uint8_t *key, size_t key_size)
+static bool choose(const IMB_MGR *manager, GcmIpsec *ipsec, const uint8_t *key, size_t key_size,
+                   GcmUse use)
 {
     if (manager->imb_errno != 0 || (manager->features & FEATURES) != FEATURES)
         return false;
-    ipsec->open = key_size == 32 ? manager->gcm256_dec : manager->gcm128_dec;
+    if (use == GCM_SEALS)
+        ipsec->run = key_size == 32 ? manager->gcm256_enc : manager->gcm128_enc;
+    else
+        ipsec->run = key_size == 32 ? manager->gcm256_dec : manager->gcm128_dec;
     const aes_gcm_pre_t expand = key_size == 32 ? manager->gcm256_pre : manager->gcm128_pre;
     expand(key, &ipsec->key);
     return true;
 }
 
-GcmIpsec *gcm_ipsec_new(const uint8_t *key, size_t key_size)
+GcmIpsec *gcm_ipsec_new(const uint8_t *key, size_t key_size, GcmUse use)
 {
     IMB_MGR *manager = alloc_mb_mgr(0);
     require(manager != NULL);
     init_mb_mgr_auto(manager, NULL);
     GcmIpsec *ipsec = aligned_alloc(CACHE_LINE, sizeof *ipsec);
     require(ipsec != NULL);
-    const bool is_here = choose(manager, ipsec, key, key_size);
+    const bool is_here = choose(manager, ipsec, key, key_size, use);
     free_mb_mgr(manager);
     if (is_here)
         return ipsec;
@@ -59,22 +63,34 @@ void gcm_ipsec_hot_memory(const GcmIpsec *ipsec, HotMemory *hot)
     hot_memory_add(hot, ipsec, sizeof *ipsec);
 }
 
+static void run(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text, uint8_t *ret_tag)
+{
+    struct gcm_context_data context;
+    require(text->trailer_size == 0);
+    ipsec->run(&ipsec->key, &context, text->text, text->text, text->text_size, iv, text->header,
+               text->header_size, ret_tag, GCM_TAG_SIZE);
+}
+
 bool gcm_ipsec_open(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text)
 {
-    require(text->trailer_size == 0);
-    struct gcm_context_data context;
     uint8_t tag[GCM_TAG_SIZE];
-    ipsec->open(&ipsec->key, &context, text->text, text->text, text->text_size, iv, text->header,
-                text->header_size, tag, sizeof tag);
+    run(ipsec, iv, text, tag);
     return CRYPTO_memcmp(tag, text->text + text->text_size, sizeof tag) == 0;
+}
+
+bool gcm_ipsec_seal(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text)
+{
+    run(ipsec, iv, text, text->text + text->text_size);
+    return true;
 }
 
 #else
 
-GcmIpsec *gcm_ipsec_new(const uint8_t *key, size_t key_size)
+GcmIpsec *gcm_ipsec_new(const uint8_t *key, size_t key_size, GcmUse use)
 {
     (void)key;
     (void)key_size;
+    (void)use;
     return NULL;
 }
 
@@ -95,6 +111,11 @@ bool gcm_ipsec_open(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *tex
     (void)text;
     require(ipsec != NULL);
     return false;
+}
+
+bool gcm_ipsec_seal(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text)
+{
+    return gcm_ipsec_open(ipsec, iv, text);
 }
 
 #endif

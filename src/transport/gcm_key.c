@@ -47,22 +47,23 @@ static bool derive(const uint8_t *master, size_t key_size, Label label, uint8_t 
     return is_done;
 }
 
-static bool take_library(Session *session, const uint8_t *key, size_t key_size, GcmUse use)
+static bool take_library(Session *session, const uint8_t *key, size_t key_size, GcmUse use,
+                         GcmLibrary library)
 {
-    if (use == GCM_OPENS)
-        session->ipsec = gcm_ipsec_new(key, key_size);
+    if (library == GCM_BY_IPSEC)
+        session->ipsec = gcm_ipsec_new(key, key_size, use);
     if (!session->ipsec)
         session->evp = gcm_evp_new(key, key_size, use == GCM_SEALS);
     return session->ipsec || session->evp;
 }
 
 static bool open_session(Session *session, const uint8_t *master, size_t key_size, Label key_label,
-                         Label salt_label, GcmUse use)
+                         Label salt_label, GcmUse use, GcmLibrary library)
 {
     uint8_t key[KEY_MAX_SIZE];
     const bool is_open = derive(master, key_size, key_label, key, key_size) &&
                          derive(master, key_size, salt_label, session->salt, GCM_IV_SIZE) &&
-                         take_library(session, key, key_size, use);
+                         take_library(session, key, key_size, use, library);
     explicit_bzero(key, sizeof key);
     return is_open;
 }
@@ -75,13 +76,13 @@ static void close_session(Session *session)
 }
 
 /* Reports are rare, and libipsec-mb would need what it authenticates of them in one piece. */
-GcmKey *gcm_key_new(const uint8_t *master, size_t key_size, GcmUse use)
+GcmKey *gcm_key_new(const uint8_t *master, size_t key_size, GcmUse use, GcmLibrary library)
 {
-    const GcmUse rtcp_use = use == GCM_OPENS ? GCM_OPENS_BY_OPENSSL : use;
     GcmKey *key = calloc(1, sizeof *key);
     require(key != NULL);
-    if (open_session(&key->rtp, master, key_size, LABEL_RTP_KEY, LABEL_RTP_SALT, use) &&
-        open_session(&key->rtcp, master, key_size, LABEL_RTCP_KEY, LABEL_RTCP_SALT, rtcp_use))
+    if (open_session(&key->rtp, master, key_size, LABEL_RTP_KEY, LABEL_RTP_SALT, use, library) &&
+        open_session(&key->rtcp, master, key_size, LABEL_RTCP_KEY, LABEL_RTCP_SALT, use,
+                     GCM_BY_OPENSSL))
         return key;
     gcm_key_free(key);
     return NULL;
@@ -125,7 +126,8 @@ bool gcm_key_seal(GcmKey *key, const GcmText *text)
     const Session *session = session_of(key, text);
     uint8_t iv[GCM_IV_SIZE];
     make_iv(session, text, iv);
-    return gcm_evp_seal(session->evp, iv, text);
+    return session->ipsec ? gcm_ipsec_seal(session->ipsec, iv, text)
+                          : gcm_evp_seal(session->evp, iv, text);
 }
 
 void gcm_key_hot_memory(const GcmKey *key, HotMemory *hot)

@@ -15,13 +15,17 @@
 typedef struct GcmKey GcmKey;
 
 typedef enum {
+    GCM_OPENS,
     GCM_SEALS,
-    GCM_OPENS, /* RTP by libipsec-mb where that can be had (gcm_ipsec.h), else by OpenSSL */
-    GCM_OPENS_BY_OPENSSL, /* as a machine without libipsec-mb does */
 } GcmUse;
 
+typedef enum {
+    GCM_BY_IPSEC,   /* RTP by libipsec-mb where that can be had (gcm_ipsec.h), else by OpenSSL */
+    GCM_BY_OPENSSL, /* as a machine without libipsec-mb does */
+} GcmLibrary;
+
 /* `master` is the key of 16 or 32 bytes and the salt behind it; NULL when OpenSSL refuses. */
-GcmKey *gcm_key_new(const uint8_t *master, size_t key_size, GcmUse use);
+GcmKey *gcm_key_new(const uint8_t *master, size_t key_size, GcmUse use, GcmLibrary library);
 void gcm_key_free(GcmKey *key);
 
 /* One sealed text in the middle of a packet. */
@@ -41,5 +45,5 @@ typedef struct {
 bool gcm_key_open(GcmKey *key, const GcmText *text); /* false: not authentic, its bytes are void */
 bool gcm_key_seal(GcmKey *key, const GcmText *text); /* writes the tag */
 
-/* Adds what opening RTP touches of it. */
+/* Adds what an RTP packet touches of it. */
 void gcm_key_hot_memory(const GcmKey *key, HotMemory *hot);

@@ -16,12 +16,12 @@ struct SrtpGcm {
     SenderTable *heard, *sent;
 };
 
-SrtpGcm *srtp_gcm_new(const CipherKeys *keys, size_t key_size, GcmUse use)
+SrtpGcm *srtp_gcm_new(const CipherKeys *keys, size_t key_size, GcmLibrary library)
 {
     SrtpGcm *srtp = calloc(1, sizeof *srtp);
     require(srtp != NULL);
-    srtp->inbound = gcm_key_new(keys->remote, key_size, use);
-    srtp->outbound = gcm_key_new(keys->local, key_size, GCM_SEALS);
+    srtp->inbound = gcm_key_new(keys->remote, key_size, GCM_OPENS, library);
+    srtp->outbound = gcm_key_new(keys->local, key_size, GCM_SEALS, library);
     srtp->heard = sender_table_new();
     srtp->sent = sender_table_new();
     if (srtp->inbound && srtp->outbound)

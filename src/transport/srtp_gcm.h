@@ -9,8 +9,8 @@
 
 typedef struct SrtpGcm SrtpGcm;
 
-/* `use` is how packets are opened. NULL when OpenSSL refuses the keys. */
-SrtpGcm *srtp_gcm_new(const CipherKeys *keys, size_t key_size, GcmUse use);
+/* NULL when OpenSSL refuses the keys. */
+SrtpGcm *srtp_gcm_new(const CipherKeys *keys, size_t key_size, GcmLibrary library);
 void srtp_gcm_free(SrtpGcm *srtp);
 
 CipherVerdict srtp_gcm_unprotect_rtp(SrtpGcm *srtp, uint8_t *packet, size_t *size);

@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     Ends ends = {.sender = cipher_new(profile, &here), .receiver = cipher_new(profile, &there)};
     require(ends.sender && ends.receiver);
     if (profile != CIPHER_AES128_CM_SHA1_80)
-        ends.openssl = srtp_gcm_new(&there, cipher_key_size(profile), GCM_OPENS_BY_OPENSSL);
+        ends.openssl = srtp_gcm_new(&there, cipher_key_size(profile), GCM_BY_OPENSSL);
     FuzzRecord record;
     while (fuzz_next(&reader, &record))
         carry(&ends, &record);

@@ -199,7 +199,7 @@ static void lists_its_memory(void)
         path.queue,    path.gate, path.clock,    &path.counters.last_packet_ns};
     for (unsigned i = 0; i < G_N_ELEMENTS(objects); i++)
         g_assert_true(is_listed(&hot, objects[i]));
-    g_assert_false(is_listed(&hot, &path));
+    g_assert_false(is_listed(&hot, __func__)); /* neither on the stack nor on the heap */
     g_assert_cmpuint(hot.count, <, HOT_MEMORY_RANGES / 2);
     track_pipeline_unbind(path.pipeline);
     track_pipeline_hot_memory(path.pipeline, &unbound);

@@ -12,14 +12,14 @@
 typedef struct {
     const char *name;
     size_t key_size;
-    GcmUse use;
+    GcmLibrary library;
 } Row;
 
 static const Row rows[] = {
-    {"128", 16, GCM_OPENS},
-    {"128_openssl", 16, GCM_OPENS_BY_OPENSSL},
-    {"256", 32, GCM_OPENS},
-    {"256_openssl", 32, GCM_OPENS_BY_OPENSSL},
+    {"128", 16, GCM_BY_IPSEC},
+    {"128_openssl", 16, GCM_BY_OPENSSL},
+    {"256", 32, GCM_BY_IPSEC},
+    {"256_openssl", 32, GCM_BY_OPENSSL},
 };
 
 typedef struct {
@@ -59,7 +59,7 @@ static Bench bench_new(const Row *row, bool encrypts_rtcp)
     for (unsigned i = 0; i < CIPHER_MAX_KEY_SIZE; i++)
         keys.local[i] = keys.remote[i] = (uint8_t)g_rand_int(bench.rand);
     cipher_free(cipher_new(CIPHER_AES128_CM_SHA1_80, &keys)); /* starts libsrtp2, once */
-    bench.ours = srtp_gcm_new(&keys, row->key_size, row->use);
+    bench.ours = srtp_gcm_new(&keys, row->key_size, row->library);
     bench.inbound = library_new(keys.remote, row->key_size, ssrc_any_inbound, encrypts_rtcp);
     bench.outbound = library_new(keys.local, row->key_size, ssrc_any_outbound, encrypts_rtcp);
     return bench;
