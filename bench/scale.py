@@ -18,6 +18,7 @@ REAL_COUNTS = (1, 10, 25)
 FINALISED = (10, 10)  # recordings, seconds
 LATE_MS = 10  # a sender that is later than that measures itself
 SPACE_MARGIN = 1 << 30
+EACH_MEMORY = 2 << 20  # of a recording and of what sends to it, where files are memory too
 AROUND_SECONDS = 11  # that recordings run before and after the figures
 EACH_SECONDS = 0.015  # of that those that start first wait for each of the others
 LEAST_SECONDS = 5
@@ -72,7 +73,7 @@ def floor(program, mode, count, folder, seconds=FLOOR_SECONDS):
 
 def fit(case, space):
     """(seconds, whether recordings pause until all run, a sentence) by what its files have room for."""
-    free = space.free() - SPACE_MARGIN
+    free = space.free() - SPACE_MARGIN - (case.count * EACH_MEMORY if space.is_memory else 0)
     seconds = int(free / (case.count * case.bits / 8)) - AROUND_SECONDS
     if seconds >= case.seconds + case.count * EACH_SECONDS:
         return case.seconds, False, None

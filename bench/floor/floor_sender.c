@@ -1,5 +1,6 @@
 #include "floor_sender.h"
 
+#include <netinet/udp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,8 +36,6 @@ typedef struct {
     unsigned burst_count;
     uint8_t payload[PICTURE_SIZE];
     uint8_t packets[PICTURE_PACKETS][PICTURE_SIZE];
-    struct iovec spans[PICTURE_PACKETS];
-    struct mmsghdr messages[PICTURE_PACKETS];
 } Sender;
 
 static int by_time(const void *a, const void *b)
@@ -79,11 +78,6 @@ static bool sender_init(Sender *sender, const FloorSenderConfig *config, FloorSe
     if (!sender->srtp || !sender->sequences || !sender->bursts)
         return false;
     memset(sender->payload, 0x55, sizeof sender->payload);
-    for (unsigned i = 0; i < PICTURE_PACKETS; i++) {
-        sender->spans[i].iov_base = sender->packets[i];
-        sender->messages[i].msg_hdr.msg_iov = &sender->spans[i];
-        sender->messages[i].msg_hdr.msg_iovlen = 1;
-    }
     plan(sender);
     for (unsigned i = 0; i < count; i++) {
         if (!floor_srtp_open(&sender->srtp[i], i, true))
@@ -101,19 +95,32 @@ static void sender_clear(Sender *sender)
     free(sender->bursts);
 }
 
+/* What the kernel cuts into packets of this size (udp(7), UDP_SEGMENT), as the room's load is sent.
+ */
+static bool send_cut(int socket, struct iovec *all, uint16_t size)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof size)] = {0};
+    struct msghdr message = {
+        .msg_iov = all, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    *head = (struct cmsghdr){
+        .cmsg_level = SOL_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof size)};
+    memcpy(CMSG_DATA(head), &size, sizeof size);
+    return sendmsg(socket, &message, 0) == (ssize_t)all->iov_len;
+}
+
 static void send_burst(Sender *sender, const Burst *burst)
 {
     const unsigned count = burst->is_picture ? PICTURE_PACKETS : 1;
     const size_t size = burst->is_picture ? PICTURE_SIZE : SOUND_SIZE;
     for (unsigned i = 0; i < count; i++) {
-        sender->spans[i].iov_len =
-            floor_srtp_seal(&sender->srtp[burst->socket], sender->sequences[burst->socket]++,
-                            sender->payload, size - FLOOR_HEADER - FLOOR_TAG, sender->packets[i]);
+        floor_srtp_seal(&sender->srtp[burst->socket], sender->sequences[burst->socket]++,
+                        sender->payload, size - FLOOR_HEADER - FLOOR_TAG, sender->packets[i]);
     }
-    const int taken = sendmmsg(sender->config->sockets[burst->socket], sender->messages, count, 0);
-    const unsigned sent = taken > 0 ? (unsigned)taken : 0;
-    atomic_fetch_add_explicit(&sender->sent->sent, sent, memory_order_relaxed);
-    atomic_fetch_add_explicit(&sender->sent->unsent, count - sent, memory_order_relaxed);
+    struct iovec all = {.iov_base = sender->packets, .iov_len = count * size};
+    const bool sent = send_cut(sender->config->sockets[burst->socket], &all, (uint16_t)size);
+    atomic_fetch_add_explicit(sent ? &sender->sent->sent : &sender->sent->unsent, count,
+                              memory_order_relaxed);
 }
 
 static void wait_until(int64_t at_ns)
