@@ -24,6 +24,7 @@ struct Mailbox {
     int fd;
     pthread_mutex_t lock;
     LetterList posted;
+    bool is_raised;   /* the event */
     LetterList spare; /* the list that was drained last, kept for its memory */
 };
 
@@ -72,7 +73,7 @@ static void raise_event(int fd)
 static void clear_event(int fd)
 {
     uint64_t value;
-    const ssize_t got = read(fd, &value, sizeof value); /* EAGAIN when nothing was posted */
+    const ssize_t got = read(fd, &value, sizeof value);
     (void)got;
 }
 
@@ -80,8 +81,16 @@ void mailbox_post(Mailbox *mailbox, MailboxFn run, void *owner, void *message)
 {
     pthread_mutex_lock(&mailbox->lock);
     list_append(&mailbox->posted, (Letter){run, owner, message});
-    if (mailbox->posted.count == 1)
+    if (!mailbox->is_raised)
         raise_event(mailbox->fd);
+    mailbox->is_raised = true;
+    pthread_mutex_unlock(&mailbox->lock);
+}
+
+void mailbox_leave(Mailbox *mailbox, MailboxFn run, void *owner, void *message)
+{
+    pthread_mutex_lock(&mailbox->lock);
+    list_append(&mailbox->posted, (Letter){run, owner, message});
     pthread_mutex_unlock(&mailbox->lock);
 }
 
@@ -93,7 +102,9 @@ int mailbox_fd(const Mailbox *mailbox)
 static LetterList take_posted(Mailbox *mailbox)
 {
     pthread_mutex_lock(&mailbox->lock);
-    clear_event(mailbox->fd);
+    if (mailbox->is_raised)
+        clear_event(mailbox->fd);
+    mailbox->is_raised = false;
     const LetterList taken = mailbox->posted;
     mailbox->posted = mailbox->spare;
     mailbox->spare = (LetterList){0};

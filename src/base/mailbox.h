@@ -15,8 +15,11 @@ void mailbox_free(Mailbox *mailbox);
 /* Thread: any. `run(owner, message)` is called by mailbox_drain(); `message` is then run's. */
 void mailbox_post(Mailbox *mailbox, MailboxFn run, void *owner, void *message);
 
-/* Readable while something waits. */
+/* The same without waking the reader: drained with the next that is posted, or when it looks. */
+void mailbox_leave(Mailbox *mailbox, MailboxFn run, void *owner, void *message);
+
+/* Readable while something waits that was posted. */
 int mailbox_fd(const Mailbox *mailbox);
 
-/* Thread: the reader's. Runs what had been posted when the call began. */
+/* Thread: the reader's. Runs what had been posted or left when the call began. */
 void mailbox_drain(Mailbox *mailbox);

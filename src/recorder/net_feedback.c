@@ -102,7 +102,7 @@ void net_publish(NetSession *session)
         return;
     Notice notice = {.name = NOTICE_STATS, .number = session->net.silent_seconds};
     peer_stats(session->net.peer, &notice.stats);
-    net_post_notice(session, notice);
+    net_leave_notice(session, notice);
 }
 
 /* A room where everybody is muted sends nothing by itself, so it is asked. Seconds are counted here

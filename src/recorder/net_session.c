@@ -82,6 +82,12 @@ void net_post_notice(NetSession *session, Notice notice)
     mailbox_post(session->out.mailbox, deliver, session, g_memdup2(&notice, sizeof notice));
 }
 
+void net_leave_notice(NetSession *session, Notice notice)
+{
+    notice.generation = session->net.generation;
+    mailbox_leave(session->out.mailbox, deliver, session, g_memdup2(&notice, sizeof notice));
+}
+
 /* ---- commands, on the net thread ---- */
 
 typedef enum {

@@ -87,8 +87,9 @@ typedef struct {
     PeerStats stats;
 } Notice;
 
-/* Any thread. */
+/* Any thread. What is left is read when main looks, and wakes nobody. */
 void net_post_notice(NetSession *session, Notice notice);
+void net_leave_notice(NetSession *session, Notice notice);
 
 /* net_feedback */
 void net_start_timer(void *owner, void *message);

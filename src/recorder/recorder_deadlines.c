@@ -288,6 +288,14 @@ static void refresh_sidecars(WebRTCRecorder *recorder, int64_t now_ns)
     recorder_write_some_sidecars(recorder);
 }
 
+bool webrtc_recorder_is_steady(const WebRTCRecorder *recorder)
+{
+    const RecordingRequest *request = recorder->request;
+    return recorder->state == RECORDING_RECORDING && !recorder_is_reconnecting(recorder) &&
+           recorder->media_lost_ns == 0 && recorder->successors->len == 0 &&
+           recorder->offers.sdp == NULL && request->max_duration_ns == 0 && request->max_size == 0;
+}
+
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)
 {
     static void (*const checks[])(WebRTCRecorder * recorder, int64_t now_ns) = {

@@ -6,32 +6,24 @@
 #include "base/log.h"
 #include "recorder/machine_limits.h"
 #include "recorder/recovery.h"
+#include "recorder/service_tick.h"
+#include "recorder/watch_list.h"
 #include "recorder/webrtc_recorder.h"
 #include "store/catalog.h"
 #include "store/status_json.h"
 #include "transport/mailbox_source.h"
 #include "transport/sctp_stack.h"
 
-#define TICK_MS 100
 #define STILL_NS (1500 * NS_PER_MS)
 #define MEMORY_MAX 1000 /* finished recordings that are remembered without a catalog */
 #define NET_THREADS_MAX 16
 #define SINK_THREADS_MAX 8
 
-typedef struct {
-    unsigned id;
-    char *mint_id;
-    bool wants_stop;
-    int64_t deadline_ns;
-    RecordingWatchFn fn;
-    void *owner;
-} Watch;
-
 struct WebRTCRecordingService {
     const Config *config;
     Mailbox *mailbox;
     GSource *mailbox_source;
-    guint ticker;
+    ServiceTick *tick;
     int64_t ticked_ns;
     MemoryReturn memory_return;
     NetThread *net_threads[NET_THREADS_MAX];
@@ -40,8 +32,7 @@ struct WebRTCRecordingService {
     EncodeSlots encode_slots;
     GHashTable *active; /* mint_id -> WebRTCRecorder* */
     GPtrArray *stopped; /* of WebRTCRecorder*, to be freed at the next tick */
-    GPtrArray *watches; /* of Watch* */
-    unsigned last_watch;
+    WatchList *watches;
     Catalog *catalog;   /* or NULL */
     Recovery *recovery; /* with a catalog */
     GHashTable *memory; /* those that no sidecar tells of: mint_id -> JsonObject* */
@@ -50,87 +41,23 @@ struct WebRTCRecordingService {
     void *all_stopped_owner;
 };
 
-static void watch_free(gpointer data)
-{
-    Watch *watch = data;
-    g_free(watch->mint_id);
-    g_free(watch);
-}
-
 /* ---- watches ---- */
-
-static bool is_due(const WebRTCRecordingService *service, const Watch *watch, int64_t now_ns)
-{
-    WebRTCRecorder *recorder = g_hash_table_lookup(service->active, watch->mint_id);
-    if (!recorder)
-        return true;
-    const RecordingState state = webrtc_recorder_state(recorder);
-    if (watch->wants_stop)
-        return state == RECORDING_STOPPED;
-    return state == RECORDING_RECORDING || state == RECORDING_STOPPED ||
-           now_ns >= watch->deadline_ns;
-}
-
-static Watch *take_due_watch(WebRTCRecordingService *service, int64_t now_ns)
-{
-    for (unsigned i = 0; i < service->watches->len; i++) {
-        if (is_due(service, service->watches->pdata[i], now_ns))
-            return g_ptr_array_steal_index(service->watches, i);
-    }
-    return NULL;
-}
-
-static void call_watches(WebRTCRecordingService *service)
-{
-    const int64_t now_ns = clock_monotonic_ns();
-    for (Watch *watch; (watch = take_due_watch(service, now_ns));) {
-        WebRTCRecorder *recorder = g_hash_table_lookup(service->active, watch->mint_id);
-        RecordingStatus *status = recorder ? webrtc_recorder_status(recorder) : NULL;
-        watch->fn(watch->owner, status);
-        recording_status_free(status);
-        watch_free(watch);
-    }
-}
-
-static unsigned add_watch(WebRTCRecordingService *service, const char *mint_id, bool wants_stop,
-                          RecordingWatchFn fn, void *owner)
-{
-    WebRTCRecorder *recorder = g_hash_table_lookup(service->active, mint_id);
-    if (!recorder)
-        return 0;
-    Watch *watch = g_new0(Watch, 1);
-    watch->id = ++service->last_watch;
-    watch->mint_id = g_strdup(mint_id);
-    watch->wants_stop = wants_stop;
-    watch->deadline_ns = webrtc_recorder_requested_ns(recorder) + service->config->connection_ns +
-                         service->config->subscription_ns;
-    watch->fn = fn;
-    watch->owner = owner;
-    g_ptr_array_add(service->watches, watch);
-    return watch->id;
-}
 
 unsigned recording_service_watch_start(WebRTCRecordingService *service, const char *mint_id,
                                        RecordingWatchFn fn, void *owner)
 {
-    return add_watch(service, mint_id, false, fn, owner);
+    return watch_list_add(service->watches, mint_id, WATCH_START, fn, owner);
 }
 
 unsigned recording_service_watch_stop(WebRTCRecordingService *service, const char *mint_id,
                                       RecordingWatchFn fn, void *owner)
 {
-    return add_watch(service, mint_id, true, fn, owner);
+    return watch_list_add(service->watches, mint_id, WATCH_STOP, fn, owner);
 }
 
 void recording_service_unwatch(WebRTCRecordingService *service, unsigned id)
 {
-    for (unsigned i = 0; i < service->watches->len; i++) {
-        const Watch *watch = service->watches->pdata[i];
-        if (watch->id == id) {
-            g_ptr_array_remove_index(service->watches, i);
-            return;
-        }
-    }
+    watch_list_remove(service->watches, id);
 }
 
 /* ---- the recorders report ---- */
@@ -148,12 +75,13 @@ static void remember(WebRTCRecordingService *service, WebRTCRecorder *recorder)
 static void call_watches_later(void *owner, void *message)
 {
     (void)message;
-    call_watches(owner);
+    watch_list_call(((WebRTCRecordingService *)owner)->watches);
 }
 
 static void on_state_changed(void *owner, WebRTCRecorder *recorder, RecordingState state)
 {
     WebRTCRecordingService *service = owner;
+    service_tick_hurry(service->tick);
     if (state == RECORDING_STOPPED)
         remember(service, recorder);
     if (state == RECORDING_RECORDING || state == RECORDING_STOPPED)
@@ -206,22 +134,25 @@ static bool stood_still(WebRTCRecordingService *service, int64_t now_ns)
     return is_late;
 }
 
-static gboolean on_tick(gpointer data)
+static void on_tick(void *owner, int64_t now_ns)
 {
-    WebRTCRecordingService *service = data;
-    const int64_t now_ns = clock_monotonic_ns();
+    WebRTCRecordingService *service = owner;
     GHashTableIter iterator;
     gpointer value;
+    bool are_steady = true;
+    mailbox_drain(service->mailbox); /* what was left there */
     if (stood_still(service, now_ns))
-        return G_SOURCE_CONTINUE;
+        return;
     g_hash_table_iter_init(&iterator, service->active);
-    while (g_hash_table_iter_next(&iterator, NULL, &value))
+    while (g_hash_table_iter_next(&iterator, NULL, &value)) {
         webrtc_recorder_tick(value, now_ns);
-    call_watches(service);
+        are_steady &= webrtc_recorder_is_steady(value);
+    }
+    watch_list_call(service->watches);
     collect_stopped(service);
     machine_return_memory(&service->memory_return, now_ns);
+    service_tick_set(service->tick, g_hash_table_size(service->active), are_steady);
     tell_all_stopped(service);
-    return G_SOURCE_CONTINUE;
 }
 
 /* ---- life ---- */
@@ -265,7 +196,8 @@ WebRTCRecordingService *recording_service_new(const Config *config, bool use_cat
     service->active =
         g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)webrtc_recorder_free);
     service->stopped = g_ptr_array_new_with_free_func((GDestroyNotify)webrtc_recorder_free);
-    service->watches = g_ptr_array_new_with_free_func(watch_free);
+    service->watches =
+        watch_list_new(service->active, config->connection_ns + config->subscription_ns);
     service->memory =
         g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)json_object_unref);
     service->mailbox = mailbox_new();
@@ -280,7 +212,7 @@ WebRTCRecordingService *recording_service_new(const Config *config, bool use_cat
         mailbox_source_attach(service->mailbox, g_main_context_get_thread_default());
     if (use_catalog)
         open_catalog(service);
-    service->ticker = g_timeout_add(TICK_MS, on_tick, service);
+    service->tick = service_tick_new(on_tick, service);
     return service;
 }
 
@@ -288,11 +220,10 @@ void recording_service_free(WebRTCRecordingService *service)
 {
     if (!service)
         return;
-    if (service->ticker)
-        g_source_remove(service->ticker);
-    g_ptr_array_unref(service->watches);
+    watch_list_free(service->watches);
     g_ptr_array_unref(service->stopped);
     g_hash_table_unref(service->active);
+    service_tick_free(service->tick);
     for (unsigned i = 0; i < service->net_thread_count; i++)
         net_thread_free(service->net_threads[i]);
     sink_pool_free(service->sink_pool);
@@ -338,7 +269,7 @@ static bool check_capacity(const WebRTCRecordingService *service, Outcome *ret_r
 
 static bool check_free(WebRTCRecordingService *service, const char *mint_id, Outcome *ret_refusal)
 {
-    call_watches(service);
+    watch_list_call(service->watches);
     collect_stopped(service);
     if (!g_hash_table_contains(service->active, mint_id))
         return true;
@@ -406,7 +337,7 @@ static void refuse_inactive(WebRTCRecordingService *service, const char *mint_id
 static WebRTCRecorder *find_running(WebRTCRecordingService *service, const char *mint_id,
                                     Outcome *ret_refusal)
 {
-    call_watches(service);
+    watch_list_call(service->watches);
     collect_stopped(service);
     WebRTCRecorder *recorder = g_hash_table_lookup(service->active, mint_id);
     if (!recorder)

@@ -53,8 +53,12 @@ bool webrtc_recorder_resume(WebRTCRecorder *recorder, Outcome *ret_refusal);
 /* Notes for how long the process was not run. */
 void webrtc_recorder_stood_still(WebRTCRecorder *recorder, int64_t still_ns);
 
-/* Does what is due; to be called about ten times a second. */
+/* Does what is due; to be called about ten times a second, or four times while it is steady. */
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns);
+
+/* It records, and nothing is under way that has a moment: no limit, no new connection, no track
+ * that waits for another's place. */
+bool webrtc_recorder_is_steady(const WebRTCRecorder *recorder);
 
 const char *webrtc_recorder_mint_id(const WebRTCRecorder *recorder);
 RecordingState webrtc_recorder_state(const WebRTCRecorder *recorder);

@@ -58,6 +58,23 @@ static void test_runs_in_order(void)
     reader_clear(&reader);
 }
 
+static void test_what_is_left_wakes_nobody(void)
+{
+    Reader reader = {.mailbox = mailbox_new(), .order = g_string_new(NULL)};
+    mailbox_leave(reader.mailbox, note, &reader, "a ");
+    g_assert_false(is_readable(reader.mailbox));
+    mailbox_post(reader.mailbox, note, &reader, "b ");
+    mailbox_leave(reader.mailbox, note, &reader, "c ");
+    g_assert_true(is_readable(reader.mailbox));
+    mailbox_drain(reader.mailbox);
+    g_assert_false(is_readable(reader.mailbox));
+    mailbox_leave(reader.mailbox, note, &reader, "d ");
+    g_assert_false(is_readable(reader.mailbox));
+    mailbox_drain(reader.mailbox);
+    g_assert_cmpstr(reader.order->str, ==, "a b c d ");
+    reader_clear(&reader);
+}
+
 static void test_runs_only_what_was_posted_before(void)
 {
     Reader reader = {.mailbox = mailbox_new(), .order = g_string_new(NULL)};
@@ -139,6 +156,7 @@ void mailbox_test_add(void)
 {
     g_test_add_func("/mailbox/runs-in-order", test_runs_in_order);
     g_test_add_func("/mailbox/only-what-was-posted-before", test_runs_only_what_was_posted_before);
+    g_test_add_func("/mailbox/left-wakes-nobody", test_what_is_left_wakes_nobody);
     g_test_add_func("/mailbox/drains-inside-a-call", test_drains_inside_a_call);
     g_test_add_func("/mailbox/undrained-is-dropped", test_undrained_is_dropped);
     g_test_add_func("/mailbox/two-threads", test_two_threads_keep_their_order);

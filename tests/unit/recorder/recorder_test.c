@@ -9,6 +9,7 @@ int main(int argc, char **argv)
     verdict_test_add();
     checklist_test_add();
     gap_watch_test_add();
+    service_tick_test_add();
     input_watch_test_add();
     track_pipeline_test_add();
     track_plan_test_add();

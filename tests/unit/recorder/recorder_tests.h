@@ -12,3 +12,4 @@ void track_plan_test_add(void);
 void pause_gate_test_add(void);
 void layer_control_test_add(void);
 void reconnection_test_add(void);
+void service_tick_test_add(void);
