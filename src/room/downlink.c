@@ -265,6 +265,12 @@ Peer *downlink_peer(Downlink *downlink)
     return downlink->peer;
 }
 
+void downlink_sending_memory(const Downlink *downlink, HotMemory *hot)
+{
+    hot_memory_add(hot, &downlink->peer, sizeof downlink->peer);
+    peer_sending_memory(downlink->peer, hot);
+}
+
 bool downlink_is_connected(const Downlink *downlink)
 {
     return downlink->is_connected;

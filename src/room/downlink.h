@@ -49,6 +49,8 @@ Downlink *downlink_new(unsigned id, const DownlinkConfig *config, DownlinkOut ou
 void downlink_free(Downlink *downlink);
 unsigned downlink_id(const Downlink *downlink);
 Peer *downlink_peer(Downlink *downlink);
+/* Adds what peer_send_rtp_many() to it touches. */
+void downlink_sending_memory(const Downlink *downlink, HotMemory *hot);
 bool downlink_is_connected(const Downlink *downlink);
 
 /* Takes the track over. */

@@ -4,6 +4,7 @@
 
 #include "base/bytes.h"
 #include "base/clock.h"
+#include "base/hot_memory.h"
 #include "room/load_cursor.h"
 #include "rtp/rtcp.h"
 
@@ -19,6 +20,7 @@ typedef struct {
     int64_t due_ns; /* of its next frame or report; CLOCK_NEVER = not connected yet */
     int64_t start_ns, next_report_ns;
     Downlink *downlink;
+    HotMemory *hot; /* what sending touches; listed with each report */
     LoadCursor cursor;
     char *cname;
     unsigned publisher;
@@ -39,6 +41,7 @@ struct LoadFeed {
 static void stream_clear(void *data)
 {
     g_free(((Stream *)data)->cname);
+    g_free(((Stream *)data)->hot);
 }
 
 static Stream *stream_at(const LoadFeed *feed, unsigned index)
@@ -86,6 +89,12 @@ static void send_frame(LoadFeed *feed, Stream *stream)
     }
 }
 
+static void list_memory(const Stream *stream)
+{
+    stream->hot->count = 0;
+    downlink_sending_memory(stream->downlink, stream->hot);
+}
+
 static void send_report(const Stream *stream, int64_t now_ns)
 {
     uint8_t packet[256 + PEER_TRAILER];
@@ -114,9 +123,38 @@ static void advance(LoadFeed *feed, Stream *stream, int64_t now_ns)
     }
     if (now_ns >= stream->next_report_ns) {
         send_report(stream, now_ns);
+        list_memory(stream);
         stream->next_report_ns += REPORT_INTERVAL_NS;
     }
     stream->due_ns = MIN(frame_due_ns(stream), stream->next_report_ns);
+}
+
+/* The next stream that is due, or `len`. */
+static unsigned next_due(const LoadFeed *feed, unsigned index, int64_t now_ns)
+{
+    while (index < feed->streams->len && stream_at(feed, index)->due_ns > now_ns) {
+        index++;
+    }
+    return index;
+}
+
+/* What the next two will touch comes from memory while one is sent. */
+static void advance_due(LoadFeed *feed, int64_t now_ns)
+{
+    const unsigned end = feed->streams->len;
+    unsigned first = next_due(feed, 0, now_ns), second = next_due(feed, first + 1, now_ns);
+    while (first < end) {
+        const unsigned third = next_due(feed, second + 1, now_ns);
+        if (third < end) {
+            hot_memory_fetch_list(stream_at(feed, third)->hot);
+        }
+        if (second < end) {
+            hot_memory_fetch(stream_at(feed, second)->hot);
+        }
+        advance(feed, stream_at(feed, first), now_ns);
+        first = second;
+        second = third;
+    }
 }
 
 static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
@@ -124,12 +162,7 @@ static gboolean on_turn(GSource *source, GSourceFunc callback, gpointer data)
     (void)callback;
     LoadFeed *feed = data;
     const int64_t now_ns = clock_monotonic_ns();
-    for (unsigned i = 0; i < feed->streams->len; i++) {
-        Stream *stream = stream_at(feed, i);
-        if (stream->due_ns <= now_ns) {
-            advance(feed, stream, now_ns);
-        }
-    }
+    advance_due(feed, now_ns);
     const int64_t next_ns = (now_ns / TURN_NS + 1) * TURN_NS;
     g_source_set_ready_time(source, feed->streams->len > 0 ? next_ns / NS_PER_US : -1);
     return G_SOURCE_CONTINUE;
@@ -181,6 +214,7 @@ void load_feed_add(LoadFeed *feed, Downlink *downlink, const DownlinkTrack *trac
     Stream stream = {
         .due_ns = CLOCK_NEVER,
         .downlink = downlink,
+        .hot = g_new0(HotMemory, 1),
         .cursor = load_cursor(media),
         .cname = g_strdup(track->cname),
         .publisher = track->publisher,

@@ -179,3 +179,12 @@ void cipher_hot_memory(const Cipher *cipher, HotMemory *hot)
     if (cipher->gcm)
         srtp_gcm_hot_memory(cipher->gcm, hot);
 }
+
+void cipher_sending_memory(const Cipher *cipher, HotMemory *hot)
+{
+    if (!cipher)
+        return;
+    hot_memory_add(hot, cipher, sizeof *cipher);
+    if (cipher->gcm)
+        srtp_gcm_sending_memory(cipher->gcm, hot);
+}

@@ -51,3 +51,4 @@ bool cipher_protect_rtcp(Cipher *cipher, uint8_t *packet, size_t *size);
 
 /* Adds what unprotecting RTP touches of it, which may be NULL. */
 void cipher_hot_memory(const Cipher *cipher, HotMemory *hot);
+void cipher_sending_memory(const Cipher *cipher, HotMemory *hot); /* the same of protecting */

@@ -57,9 +57,11 @@ static bool take_library(Session *session, const uint8_t *key, size_t key_size, 
     return session->ipsec || session->evp;
 }
 
-static bool open_session(Session *session, const uint8_t *master, size_t key_size, Label key_label,
-                         Label salt_label, GcmUse use, GcmLibrary library)
+static bool open_session(Session *session, const uint8_t *master, size_t key_size, bool is_rtcp,
+                         GcmUse use, GcmLibrary library)
 {
+    const Label key_label = is_rtcp ? LABEL_RTCP_KEY : LABEL_RTP_KEY;
+    const Label salt_label = is_rtcp ? LABEL_RTCP_SALT : LABEL_RTP_SALT;
     uint8_t key[KEY_MAX_SIZE];
     const bool is_open = derive(master, key_size, key_label, key, key_size) &&
                          derive(master, key_size, salt_label, session->salt, GCM_IV_SIZE) &&
@@ -80,9 +82,8 @@ GcmKey *gcm_key_new(const uint8_t *master, size_t key_size, GcmUse use, GcmLibra
 {
     GcmKey *key = calloc(1, sizeof *key);
     require(key != NULL);
-    if (open_session(&key->rtp, master, key_size, LABEL_RTP_KEY, LABEL_RTP_SALT, use, library) &&
-        open_session(&key->rtcp, master, key_size, LABEL_RTCP_KEY, LABEL_RTCP_SALT, use,
-                     GCM_BY_OPENSSL))
+    if (open_session(&key->rtp, master, key_size, false, use, library) &&
+        open_session(&key->rtcp, master, key_size, true, use, GCM_BY_OPENSSL))
         return key;
     gcm_key_free(key);
     return NULL;

@@ -378,6 +378,12 @@ UdpPath *ice_udp_path(const Ice *ice)
     return ice_path_udp(ice->path);
 }
 
+void ice_sending_memory(const Ice *ice, HotMemory *hot)
+{
+    hot_memory_add(hot, &ice->path, sizeof ice->path);
+    ice_path_sending_memory(ice->path, hot);
+}
+
 static const char *transport_name(const NiceCandidate *candidate)
 {
     return candidate->transport == NICE_CANDIDATE_TRANSPORT_UDP ? "udp" : "tcp";

@@ -49,6 +49,8 @@ bool ice_send(Ice *ice, const uint8_t *data, size_t size);
 bool ice_probe(Ice *ice);
 UdpPath *
 ice_udp_path(const Ice *ice); /* borrowed; NULL before all is settled, over TCP and a relay */
+/* Adds what sending over it touches. */
+void ice_sending_memory(const Ice *ice, HotMemory *hot);
 
 /* "127.0.0.1:40000 udp host"; empty texts while no pair is selected. */
 void ice_selected_pair(Ice *ice, char *ret_local, char *ret_remote, size_t text_size);

@@ -155,3 +155,10 @@ UdpPath *ice_path_udp(const IcePath *path)
 {
     return path->udp;
 }
+
+void ice_path_sending_memory(const IcePath *path, HotMemory *hot)
+{
+    hot_memory_add(hot, &path->udp, sizeof path->udp);
+    if (path->udp)
+        udp_path_sending_memory(path->udp, hot);
+}

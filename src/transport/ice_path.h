@@ -30,3 +30,6 @@ bool ice_path_send(IcePath *path, const uint8_t *data, size_t size);
 
 /* NULL while it goes through libnice; borrowed. */
 UdpPath *ice_path_udp(const IcePath *path);
+
+/* Adds what sending straight to the socket touches. */
+void ice_path_sending_memory(const IcePath *path, HotMemory *hot);

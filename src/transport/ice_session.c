@@ -208,3 +208,10 @@ Ice *ice_session_current(const IceSession *session)
 {
     return session->current->ice;
 }
+
+void ice_session_sending_memory(const IceSession *session, HotMemory *hot)
+{
+    hot_memory_add(hot, &session->current, sizeof session->current);
+    hot_memory_add(hot, session->current, sizeof *session->current);
+    ice_sending_memory(session->current->ice, hot);
+}

@@ -37,3 +37,6 @@ bool ice_session_send(IceSession *session, const uint8_t *data, size_t size);
 
 /* The agent in use, for what may be asked of it; borrowed. */
 Ice *ice_session_current(const IceSession *session);
+
+/* Adds what sending straight to the socket touches. */
+void ice_session_sending_memory(const IceSession *session, HotMemory *hot);

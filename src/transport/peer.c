@@ -444,6 +444,14 @@ HotMemory *peer_hot_memory(Peer *peer)
     return hot;
 }
 
+void peer_sending_memory(const Peer *peer, HotMemory *hot)
+{
+    hot_memory_add(hot, &peer->cipher, sizeof peer->cipher);
+    hot_memory_add(hot, &peer->ice, sizeof peer->ice);
+    cipher_sending_memory(peer->cipher, hot);
+    ice_session_sending_memory(peer->ice, hot);
+}
+
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits)
 {
     return data_channels_open(peer->channels, label, ordered, max_retransmits);

@@ -116,6 +116,9 @@ unsigned peer_send_rtp_many(Peer *peer, struct iovec *packets, unsigned count);
  * reads them. Valid until the next event. */
 HotMemory *peer_hot_memory(Peer *peer);
 
+/* Adds what peer_send_rtp_many() touches. */
+void peer_sending_memory(const Peer *peer, HotMemory *hot);
+
 /* The embedded room opens channels; a recorder answers those that come. */
 bool peer_open_channel(Peer *peer, const char *label, bool ordered, int max_retransmits);
 bool peer_send_message(Peer *peer, const char *label, const uint8_t *data, size_t size);

@@ -196,3 +196,10 @@ void srtp_gcm_hot_memory(const SrtpGcm *srtp, HotMemory *hot)
     gcm_key_hot_memory(srtp->inbound, hot);
     sender_table_hot_memory(srtp->heard, hot);
 }
+
+void srtp_gcm_sending_memory(const SrtpGcm *srtp, HotMemory *hot)
+{
+    hot_memory_add(hot, srtp, sizeof *srtp);
+    gcm_key_hot_memory(srtp->outbound, hot);
+    sender_table_hot_memory(srtp->sent, hot);
+}

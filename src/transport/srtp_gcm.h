@@ -20,3 +20,4 @@ bool srtp_gcm_protect_rtcp(SrtpGcm *srtp, uint8_t *packet, size_t *size);
 
 /* Adds what unprotecting RTP touches of it. */
 void srtp_gcm_hot_memory(const SrtpGcm *srtp, HotMemory *hot);
+void srtp_gcm_sending_memory(const SrtpGcm *srtp, HotMemory *hot); /* the same of protecting */

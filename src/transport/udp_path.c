@@ -217,6 +217,12 @@ HotMemory *udp_path_hot_memory(UdpPath *path)
     return hot;
 }
 
+void udp_path_sending_memory(const UdpPath *path, HotMemory *hot)
+{
+    hot_memory_add(hot, &path->socket.fd, sizeof path->socket.fd);
+    hot_memory_add(hot, &path->config, sizeof path->config);
+}
+
 typedef struct {
     unsigned count; /* datagrams */
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))];

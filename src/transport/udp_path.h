@@ -43,6 +43,9 @@ bool udp_path_probe(UdpPath *path, const StunQuestion *question);
  */
 HotMemory *udp_path_hot_memory(UdpPath *path);
 
+/* Adds what sending touches of it. */
+void udp_path_sending_memory(const UdpPath *path, HotMemory *hot);
+
 /* In one call of the kernel for up to UDP_PATH_BATCH; how many it took. */
 #define UDP_PATH_BATCH 64
 unsigned udp_path_send_many(UdpPath *path, const struct iovec *datagrams, unsigned count);

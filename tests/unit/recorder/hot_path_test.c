@@ -188,7 +188,7 @@ static bool is_listed(const HotMemory *hot, const void *object)
 static void lists_its_memory(void)
 {
     Path path = {0};
-    HotMemory hot = {0}, unbound = {0};
+    HotMemory hot = {0}, unbound = {0}, sending = {0};
     open_path(&path, CIPHER_AEAD_AES_128_GCM);
     play(&path, 0, 3);
     cipher_hot_memory(path.receiver, &hot);
@@ -199,6 +199,9 @@ static void lists_its_memory(void)
         path.queue,    path.gate, path.clock,    &path.counters.last_packet_ns};
     for (unsigned i = 0; i < G_N_ELEMENTS(objects); i++)
         g_assert_true(is_listed(&hot, objects[i]));
+    cipher_sending_memory(path.sender, &sending);
+    g_assert_true(is_listed(&sending, path.sender));
+    g_assert_cmpuint(sending.count, >, 3);
     g_assert_false(is_listed(&hot, __func__)); /* neither on the stack nor on the heap */
     g_assert_cmpuint(hot.count, <, HOT_MEMORY_RANGES / 2);
     track_pipeline_unbind(path.pipeline);
