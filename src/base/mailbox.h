@@ -15,7 +15,8 @@ void mailbox_free(Mailbox *mailbox);
 /* Thread: any. `run(owner, message)` is called by mailbox_drain(); `message` is then run's. */
 void mailbox_post(Mailbox *mailbox, MailboxFn run, void *owner, void *message);
 
-/* The same without waking the reader: drained with the next that is posted, or when it looks. */
+/* The same without waking the reader, for one that also looks by itself from time to time: drained
+ * then, or with the next that is posted. */
 void mailbox_leave(Mailbox *mailbox, MailboxFn run, void *owner, void *message);
 
 /* Readable while something waits that was posted. */

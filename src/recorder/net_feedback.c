@@ -3,7 +3,7 @@
 #include "rtp/rtcp.h"
 
 #define REPORT_INTERVAL_NS NS_PER_SECOND
-#define REPORT_GRID_NS (REPORT_INTERVAL_NS / 4) /* many recordings' go to main together */
+#define REPORT_GRID_NS (REPORT_INTERVAL_NS / 4) /* many recordings' in one turn */
 #define SILENCE_SECONDS 2                       /* without an answer: more than a lost packet */
 #define RTCP_MAX_BYTES 1200
 

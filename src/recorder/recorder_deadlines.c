@@ -292,8 +292,9 @@ bool webrtc_recorder_is_steady(const WebRTCRecorder *recorder)
 {
     const RecordingRequest *request = recorder->request;
     return recorder->state == RECORDING_RECORDING && !recorder_is_reconnecting(recorder) &&
-           recorder->media_lost_ns == 0 && recorder->successors->len == 0 &&
-           recorder->offers.sdp == NULL && request->max_duration_ns == 0 && request->max_size == 0;
+           recorder->media_lost_ns == 0 && recorder->no_publisher_since_ns == 0 &&
+           recorder->successors->len == 0 && recorder->offers.sdp == NULL &&
+           recorder->sidecars_left == 0 && request->max_duration_ns == 0 && request->max_size == 0;
 }
 
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns)

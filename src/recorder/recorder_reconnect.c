@@ -39,6 +39,7 @@ void recorder_lose_connection(WebRTCRecorder *recorder, const char *why)
     } else if (reconnection->phase != RECONNECTION_WAITS) {
         reconnection_retry(reconnection, g_random_double(), now_ns);
     }
+    recorder->out.unsteady(recorder->out.owner);
 }
 
 void recorder_lose_session(WebRTCRecorder *recorder, const char *why)

@@ -103,6 +103,8 @@ static void on_offer(void *owner, const char *sdp, uint32_t id, GHashTable *mids
     offers->sdp = g_strdup(sdp);
     offers->id = id;
     recorder_pass_offer(recorder, now_ns);
+    if (offers->sdp)
+        recorder->out.unsteady(recorder->out.owner);
 }
 
 static void on_candidate(void *owner, const char *candidate)

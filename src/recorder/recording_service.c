@@ -88,6 +88,11 @@ static void on_state_changed(void *owner, WebRTCRecorder *recorder, RecordingSta
         mailbox_post(service->mailbox, call_watches_later, service, NULL);
 }
 
+static void on_unsteady(void *owner)
+{
+    service_tick_hurry(((WebRTCRecordingService *)owner)->tick);
+}
+
 static void on_sidecar_closed(void *owner, const char *path)
 {
     WebRTCRecordingService *service = owner;
@@ -134,13 +139,14 @@ static bool stood_still(WebRTCRecordingService *service, int64_t now_ns)
     return is_late;
 }
 
-static void on_tick(void *owner, int64_t now_ns)
+static void on_tick(void *owner)
 {
     WebRTCRecordingService *service = owner;
     GHashTableIter iterator;
     gpointer value;
     bool are_steady = true;
     mailbox_drain(service->mailbox); /* what was left there */
+    const int64_t now_ns = clock_monotonic_ns();
     if (stood_still(service, now_ns))
         return;
     g_hash_table_iter_init(&iterator, service->active);
@@ -300,6 +306,7 @@ const char *recording_service_start(WebRTCRecordingService *service, const Recor
     const RecorderOut out = {
         .owner = service,
         .state_changed = on_state_changed,
+        .unsteady = on_unsteady,
         .sidecar_closed = on_sidecar_closed,
     };
     WebRTCRecorder *recorder = webrtc_recorder_new(&environment, request, out);

@@ -9,7 +9,7 @@ typedef struct {
 
 struct ServiceTick {
     GSource *source;
-    void (*fn)(void *owner, int64_t now_ns);
+    void (*fn)(void *owner);
     void *owner;
     int64_t called_ns, interval_ns;
 };
@@ -26,13 +26,13 @@ static gboolean on_time(GSource *source, GSourceFunc callback, gpointer data)
     ServiceTick *tick = ((TickSource *)source)->tick;
     tick->called_ns = clock_monotonic_ns();
     set_next(tick);
-    tick->fn(tick->owner, tick->called_ns);
+    tick->fn(tick->owner);
     return G_SOURCE_CONTINUE;
 }
 
 static GSourceFuncs source_functions = {.dispatch = on_time};
 
-ServiceTick *service_tick_new(void (*fn)(void *owner, int64_t now_ns), void *owner)
+ServiceTick *service_tick_new(void (*fn)(void *owner), void *owner)
 {
     ServiceTick *tick = g_new0(ServiceTick, 1);
     tick->fn = fn;

@@ -3,12 +3,11 @@
 
 #include <glib.h>
 #include <stdbool.h>
-#include <stdint.h>
 
 typedef struct ServiceTick ServiceTick;
 
 /* `fn` is called again and again from now on, in the thread's default context. */
-ServiceTick *service_tick_new(void (*fn)(void *owner, int64_t now_ns), void *owner);
+ServiceTick *service_tick_new(void (*fn)(void *owner), void *owner);
 void service_tick_free(ServiceTick *tick);
 
 /* Every SERVICE_TICK_MS, or every SERVICE_TICK_STEADY_MS where there are SERVICE_TICK_MANY

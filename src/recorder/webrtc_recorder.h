@@ -26,6 +26,8 @@ typedef struct {
 typedef struct {
     void *owner;
     void (*state_changed)(void *owner, WebRTCRecorder *recorder, RecordingState state);
+    /* It is not steady any more, and waits for the next tick. */
+    void (*unsteady)(void *owner);
     /* A sidecar has its last contents. */
     void (*sidecar_closed)(void *owner, const char *path);
 } RecorderOut;
@@ -57,7 +59,7 @@ void webrtc_recorder_stood_still(WebRTCRecorder *recorder, int64_t still_ns);
 void webrtc_recorder_tick(WebRTCRecorder *recorder, int64_t now_ns);
 
 /* It records, and nothing is under way that has a moment: no limit, no new connection, no track
- * that waits for another's place. */
+ * that waits for another's place, somebody there. */
 bool webrtc_recorder_is_steady(const WebRTCRecorder *recorder);
 
 const char *webrtc_recorder_mint_id(const WebRTCRecorder *recorder);

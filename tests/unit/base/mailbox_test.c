@@ -125,8 +125,10 @@ static void expect_next(void *owner, void *message)
 static void *post_many(void *data)
 {
     Poster *poster = data;
-    for (uintptr_t i = 0; i < POSTS; i++)
-        mailbox_post(poster->mailbox, expect_next, poster, (void *)i);
+    for (uintptr_t i = 0; i < POSTS; i++) {
+        const bool wakes = i % 2 == 0 || i + 1 == POSTS;
+        (wakes ? mailbox_post : mailbox_leave)(poster->mailbox, expect_next, poster, (void *)i);
+    }
     return NULL;
 }
 
