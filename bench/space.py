@@ -1,8 +1,7 @@
 """What the files in a folder can take. Those of a tmpfs are memory, which the host of a virtual machine
 has to bring in first where nobody has used it for seconds; that costs ten times what writing it does.
-So it is brought in before, as memory of ours in large pages, and left to the files as they need it."""
+So it is brought in before, into a file of ours, and left to the others as they need it."""
 
-import mmap
 import os
 import pathlib
 import re
@@ -13,7 +12,7 @@ import threading
 from machine import NICENESS, SENDER_CORE
 
 LEFT_FREE = 512 << 20  # soon used, so the host does not take it back
-HUGE_PAGE = 2 << 20
+PIECE = 16 << 20
 LOOK_SECONDS = 0.02
 
 
@@ -37,9 +36,7 @@ class Space:
 
     def __enter__(self):
         if self.is_memory:
-            self._pages = mmap.mmap(-1, _memory("MemTotal"), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-            self._pages.madvise(mmap.MADV_HUGEPAGE)
-            self._pages.madvise(mmap.MADV_DONTFORK)
+            self._file = os.open(self.folder, os.O_TMPFILE | os.O_RDWR)
             self._releaser.start()
         return self
 
@@ -47,36 +44,29 @@ class Space:
         self._closed.set()
         if self.is_memory:
             self._releaser.join()
-            self._pages.close()
+            os.close(self._file)
 
-    def _free_in_folder(self):
-        return shutil.disk_usage(self.folder).free
+    def _spare(self):
+        return min(shutil.disk_usage(self.folder).free, _memory("MemFree"))
 
     def free(self):
         """Bytes, with those that are held."""
-        free = self._free_in_folder()
-        return min(free, self.held + _memory("MemAvailable")) if self.is_memory else free
+        free = shutil.disk_usage(self.folder).free
+        return self.held + (min(free, _memory("MemAvailable")) if self.is_memory else free)
 
     def hold(self):
-        """All that is free and that files there can take."""
-        wanted = min(self._free_in_folder(), len(self._pages)) if self.is_memory else 0
-        while self.held + HUGE_PAGE <= wanted and _memory("MemFree") > LEFT_FREE + 16 * HUGE_PAGE:
+        """All that is free; takes a minute for 20 GiB."""
+        piece = b"x" * PIECE
+        while self.is_memory and self._spare() > LEFT_FREE + 2 * PIECE:
             with self._lock:
-                self._touch(16)
-
-    def _touch(self, pages):
-        """A byte of each small one, where the kernel gives no large ones."""
-        end = min(self.held + pages * HUGE_PAGE, len(self._pages))
-        self._pages[self.held : end : mmap.PAGESIZE] = b"x" * len(range(self.held, end, mmap.PAGESIZE))
-        self.held = end
+                self.held += os.pwrite(self._file, piece, self.held)
 
     def _release(self):
         os.sched_setaffinity(0, {SENDER_CORE})
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while not self._closed.wait(LOOK_SECONDS):
             with self._lock:
-                wanted = min(self.held, max(0, LEFT_FREE - _memory("MemFree")))
+                wanted = min(self.held, max(0, LEFT_FREE - self._spare()))
                 if wanted:
-                    begin = (self.held - wanted) // HUGE_PAGE * HUGE_PAGE
-                    self._pages.madvise(mmap.MADV_DONTNEED, begin, self.held - begin)
-                    self.held = begin
+                    self.held -= wanted
+                    os.ftruncate(self._file, self.held)
