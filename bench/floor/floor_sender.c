@@ -95,7 +95,7 @@ static void sender_clear(Sender *sender)
     free(sender->bursts);
 }
 
-/* What the kernel cuts into packets of this size (udp(7), UDP_SEGMENT), as the room's load is sent.
+/* The kernel cuts it into packets of this size (udp(7), UDP_SEGMENT), as it does the room's load.
  */
 static bool send_cut(int socket, struct iovec *all, uint16_t size)
 {
@@ -113,12 +113,14 @@ static void send_burst(Sender *sender, const Burst *burst)
 {
     const unsigned count = burst->is_picture ? PICTURE_PACKETS : 1;
     const size_t size = burst->is_picture ? PICTURE_SIZE : SOUND_SIZE;
+    struct iovec all = {.iov_base = sender->packets};
     for (unsigned i = 0; i < count; i++) {
-        floor_srtp_seal(&sender->srtp[burst->socket], sender->sequences[burst->socket]++,
-                        sender->payload, size - FLOOR_HEADER - FLOOR_TAG, sender->packets[i]);
+        all.iov_len +=
+            floor_srtp_seal(&sender->srtp[burst->socket], sender->sequences[burst->socket]++,
+                            sender->payload, size - FLOOR_HEADER - FLOOR_TAG, sender->packets[i]);
     }
-    struct iovec all = {.iov_base = sender->packets, .iov_len = count * size};
-    const bool sent = send_cut(sender->config->sockets[burst->socket], &all, (uint16_t)size);
+    const bool sent = all.iov_len == count * size &&
+                      send_cut(sender->config->sockets[burst->socket], &all, (uint16_t)size);
     atomic_fetch_add_explicit(sent ? &sender->sent->sent : &sender->sent->unsent, count,
                               memory_order_relaxed);
 }

@@ -17,6 +17,7 @@ from .conftest import EmbeddedRoom
 FPS = 30
 SIZE = "size=320x180"
 CROWD_SECONDS = 12
+KEYFRAME_WAIT = 0.75  # half a second after the one before, and the way to it
 LONG_SECONDS = int(os.environ.get("DRIFT_SECONDS", "66"))  # make test-drift: three minutes
 QUICK = {"ROOMTAPE_TIMEOUTS_SUBSCRIPTION": "4"}
 
@@ -96,7 +97,9 @@ class Crowd:
         """Of that file: the duration counts from the first frame of the track that came last, and the room,
         as the server, makes no key frame for one who asks half a second after another."""
         begin = next(file["room_offset"] for file in self.sidecar(at)["files"] if file["identity"] == who)
-        return self.seconds + max(track["first_pts"] for track in self.sidecar(at)["tracks"].values()) - begin
+        waited = max(track["first_pts"] for track in self.sidecar(at)["tracks"].values()) - begin
+        assert 0 <= waited < KEYFRAME_WAIT
+        return self.seconds + waited
 
     def tracks(self, who, at=0):
         tracks = [t for t in self.sidecar(at)["tracks"].values() if t["identity"] == who]
