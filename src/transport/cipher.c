@@ -171,20 +171,21 @@ bool cipher_protect_rtcp(Cipher *cipher, uint8_t *packet, size_t *size)
                        : protect(cipher->outbound, srtp_protect_rtcp, packet, size);
 }
 
-void cipher_hot_memory(const Cipher *cipher, HotMemory *hot)
+static void list_hot(const Cipher *cipher, GcmUse use, HotMemory *hot)
 {
     if (!cipher)
         return;
     hot_memory_add(hot, cipher, sizeof *cipher);
     if (cipher->gcm)
-        srtp_gcm_hot_memory(cipher->gcm, hot);
+        srtp_gcm_hot_memory(cipher->gcm, use, hot);
+}
+
+void cipher_hot_memory(const Cipher *cipher, HotMemory *hot)
+{
+    list_hot(cipher, GCM_OPENS, hot);
 }
 
 void cipher_sending_memory(const Cipher *cipher, HotMemory *hot)
 {
-    if (!cipher)
-        return;
-    hot_memory_add(hot, cipher, sizeof *cipher);
-    if (cipher->gcm)
-        srtp_gcm_sending_memory(cipher->gcm, hot);
+    list_hot(cipher, GCM_SEALS, hot);
 }

@@ -15,7 +15,7 @@ void gcm_ipsec_free(GcmIpsec *ipsec);
  * Opening decrypts before it knows whether the text is authentic, as OpenSSL does: what was not is
  * not to be looked at. */
 bool gcm_ipsec_open(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text);
-bool gcm_ipsec_seal(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text);
+void gcm_ipsec_seal(const GcmIpsec *ipsec, const uint8_t *iv, const GcmText *text);
 
 /* Adds what a packet touches of it, which may be NULL. */
 void gcm_ipsec_hot_memory(const GcmIpsec *ipsec, HotMemory *hot);

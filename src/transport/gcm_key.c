@@ -127,8 +127,10 @@ bool gcm_key_seal(GcmKey *key, const GcmText *text)
     const Session *session = session_of(key, text);
     uint8_t iv[GCM_IV_SIZE];
     make_iv(session, text, iv);
-    return session->ipsec ? gcm_ipsec_seal(session->ipsec, iv, text)
-                          : gcm_evp_seal(session->evp, iv, text);
+    if (!session->ipsec)
+        return gcm_evp_seal(session->evp, iv, text);
+    gcm_ipsec_seal(session->ipsec, iv, text);
+    return true;
 }
 
 void gcm_key_hot_memory(const GcmKey *key, HotMemory *hot)

@@ -190,16 +190,9 @@ bool srtp_gcm_protect_rtcp(SrtpGcm *srtp, uint8_t *packet, size_t *size)
     return true;
 }
 
-void srtp_gcm_hot_memory(const SrtpGcm *srtp, HotMemory *hot)
+void srtp_gcm_hot_memory(const SrtpGcm *srtp, GcmUse use, HotMemory *hot)
 {
     hot_memory_add(hot, srtp, sizeof *srtp);
-    gcm_key_hot_memory(srtp->inbound, hot);
-    sender_table_hot_memory(srtp->heard, hot);
-}
-
-void srtp_gcm_sending_memory(const SrtpGcm *srtp, HotMemory *hot)
-{
-    hot_memory_add(hot, srtp, sizeof *srtp);
-    gcm_key_hot_memory(srtp->outbound, hot);
-    sender_table_hot_memory(srtp->sent, hot);
+    gcm_key_hot_memory(use == GCM_OPENS ? srtp->inbound : srtp->outbound, hot);
+    sender_table_hot_memory(use == GCM_OPENS ? srtp->heard : srtp->sent, hot);
 }

@@ -18,6 +18,5 @@ CipherVerdict srtp_gcm_unprotect_rtcp(SrtpGcm *srtp, uint8_t *packet, size_t *si
 bool srtp_gcm_protect_rtp(SrtpGcm *srtp, uint8_t *packet, size_t *size);
 bool srtp_gcm_protect_rtcp(SrtpGcm *srtp, uint8_t *packet, size_t *size);
 
-/* Adds what unprotecting RTP touches of it. */
-void srtp_gcm_hot_memory(const SrtpGcm *srtp, HotMemory *hot);
-void srtp_gcm_sending_memory(const SrtpGcm *srtp, HotMemory *hot); /* the same of protecting */
+/* Adds what RTP touches of it, opened or sealed. */
+void srtp_gcm_hot_memory(const SrtpGcm *srtp, GcmUse use, HotMemory *hot);

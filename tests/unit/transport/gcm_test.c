@@ -59,7 +59,7 @@ static void seal_with_both(Libraries *libraries, const uint8_t *iv, const GcmTex
         memcpy(text->text, second.text, sealed_size);
         return;
     }
-    g_assert_true(gcm_ipsec_seal(libraries->ipsec_seals, iv, text));
+    gcm_ipsec_seal(libraries->ipsec_seals, iv, text);
     g_assert_cmpmem(text->text, sealed_size, second.text, sealed_size);
 }
 
